@@ -1,0 +1,54 @@
+"""The engine's own readouts and settings, and ``load_all``: every declaration of the instrument in one registry.
+
+Imports no torch. Called once per process, before anybody reads the registry.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+from distill_live.params import MAX_LEVELS, REGISTRY, Param, Registry, declare
+
+DECLARING_MODULES: Final = (
+    "distill_live.prior.params",
+    "distill_live.codes.params",
+    "distill_live.effects.params",
+)
+
+
+def _readout(param_id: str, name: str, group: str, low: float, high: float, unit: str, text: str) -> Param:
+    return declare(
+        Param(param_id, name, group, kind="readout", low=low, high=high, default=low, unit=unit, help=text)
+    )
+
+
+METER_LEFT = _readout("meter.left", "Left", "meters", -100, 12, "dB", "Peak of the left output over the last 100 ms.")
+METER_RIGHT = _readout("meter.right", "Right", "meters", -100, 12, "dB", "Peak of the right output over the last 100 ms.")
+LOAD = _readout("engine.load", "Load", "engine", 0, 10, "", "Share of one core that the render loop uses.")
+LATENCY = _readout("engine.latency", "Latency", "engine", 0, 10000, "ms", "Stated delay from an edit to the output.")
+XRUNS = _readout("engine.xruns", "Xruns", "engine", 0, 1e9, "", "How often the ring ran dry since the start.")
+COLUMN = _readout("engine.column", "Column", "engine", 0, 1e12, "", "The column that sounds.")
+
+LEVEL_READOUTS: Final = tuple(
+    (
+        _readout(f"level.{i}.code", f"Level {i} code", f"level.{i}", -1, 1024, "", "The code that sounds; -1 is muted."),
+        _readout(
+            f"level.{i}.entropy",
+            f"Level {i} entropy",
+            f"level.{i}",
+            0,
+            10,
+            "bit",
+            "How open the prior's choice was for this column.",
+        ),
+    )
+    for i in range(MAX_LEVELS)
+)
+
+
+def load_all() -> Registry:
+    """Import every declaring module; returns the filled registry."""
+    for module in DECLARING_MODULES:
+        importlib.import_module(module)
+    return REGISTRY
