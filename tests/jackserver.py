@@ -1,0 +1,115 @@
+"""A real JACK server without a sound card, for tests and benchmarks: own name, own process, ended by its id.
+
+``with jack_server() as server:`` starts ``jackd -d dummy`` and sets ``JACK_DEFAULT_SERVER`` for this process and the
+children it starts meanwhile. Never load PortAudio (sounddevice) in the test process itself: its exit handler aborts
+when the server is gone; ask for devices in a child. The test that asks for it is skipped where ``jackd`` is not installed. Clients that were
+opened on the server (JACK-Client, rtmidi) must be closed before the block ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+_serial = itertools.count()
+
+
+@dataclass(frozen=True)
+class JackServer:
+    """A running dummy server. ``environment`` is what a child process needs to find it."""
+
+    name: str
+    period: int
+    realtime: bool
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1"}
+
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """The power plug: SIGKILL."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def lines(self, *command: str) -> list[str]:
+        """Run a JACK command-line tool against this server, e.g. ``lines("jack_lsp", "-c")``."""
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=10)
+        return done.stdout.splitlines()
+
+
+def jack_available() -> bool:
+    return shutil.which("jackd") is not None
+
+
+needs_jack = pytest.mark.skipif(not jack_available(), reason="jackd is not installed (apt-get install jackd2)")
+
+
+@contextlib.contextmanager
+def jack_server(period: int = 256, realtime: bool = True, name: str | None = None) -> Iterator[JackServer]:
+    """Start a 48 kHz dummy server; ``realtime`` falls back to ordinary scheduling where it is not granted."""
+    if not jack_available():
+        pytest.skip("jackd is not installed (apt-get install jackd2)")
+    server = _start(name or f"dl{os.getpid()}n{next(_serial)}", period, realtime)
+    before = {key: os.environ.get(key) for key in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")}
+    os.environ.update(JACK_DEFAULT_SERVER=server.name, JACK_NO_START_SERVER="1")
+    try:
+        yield server
+    finally:
+        _restore(before)
+        _stop(server)
+
+
+def _start(name: str, period: int, realtime: bool) -> JackServer:
+    for with_realtime in (True, False) if realtime else (False,):
+        log = Path(os.environ.get("TMPDIR", "/tmp")) / f"jackd-{name}.log"
+        scheduling = ["-R", "-P", "70"] if with_realtime else ["-r"]
+        command = ["jackd", *scheduling, "-n", name, "-d", "dummy", "-r", "48000", "-p", str(period)]
+        with log.open("wb") as sink:
+            process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        server = JackServer(name, period, with_realtime, process, log)
+        if _answers(server):
+            return server
+        _stop(server, keep_log=True)
+    pytest.skip(f"the dummy JACK server does not start here: {server.log_text()[-300:]}")
+
+
+def _answers(server: JackServer, patience_s: float = 10.0) -> bool:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline and server.process.poll() is None:
+        if any(line.startswith("system:playback_1") for line in server.lines("jack_lsp")):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _stop(server: JackServer, keep_log: bool = False) -> None:
+    if server.process.poll() is None:
+        server.process.terminate()
+        try:
+            server.process.wait(5)
+        except subprocess.TimeoutExpired:
+            server.kill()
+    if not keep_log:
+        server.log.unlink(missing_ok=True)
+
+
+def _restore(values: dict[str, str | None]) -> None:
+    for key, value in values.items():
+        if value is None:
+            os.environ.pop(key, None)
+        else:
+            os.environ[key] = value
