@@ -2,8 +2,8 @@
 
 ``with jack_server() as server:`` starts ``jackd -d dummy`` and sets ``JACK_DEFAULT_SERVER`` for this process and the
 children it starts meanwhile. Never load PortAudio (sounddevice) in the test process itself: its exit handler aborts
-when the server is gone; ask for devices in a child. The test that asks for it is skipped where ``jackd`` is not installed. Clients that were
-opened on the server (JACK-Client, rtmidi) must be closed before the block ends.
+when the server is gone; ask for devices in a child. The test is skipped where ``jackd`` is not installed. Clients
+that were opened on the server (JACK-Client, rtmidi) must be closed before the block ends.
 """
 
 from __future__ import annotations
