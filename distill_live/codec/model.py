@@ -1,0 +1,184 @@
+"""The RVQ-VAE: mels to latents (``VQEncoder``), latents to mels (``VQDecoder``), and both round a quantiser (``ConvVQVAE``).
+
+Mels are in dB on the outside and scaled inside. Everything is causal and streams column by column without latency.
+Latents are centred on silence: the latent of endless silence is exactly zero, so a stream that begins equals one that
+was silent before, and a latent of zeros (every level muted) is the code of silence. Knows nothing of audio or files.
+The engine uses encoder and decoder, which do not import ``vector_quantize_pytorch``. Any thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from distill_live.codec.codebooks import Codebooks
+from distill_live.codec.config import VQVAEConfig
+from distill_live.codec.layers import (
+    CausalConv2d,
+    CausalUpsample2d,
+    ChannelNorm,
+    ResidualBlock,
+    State,
+    StreamingChain,
+    StreamingLayer,
+)
+from distill_live.codec.quantizer import QuantizerWrapper
+
+DB_PER_UNIT: Final = 25.0  # inside the networks a mel is (dB - floor) / 25: 0 is silence, 4 is full scale
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One change of rate: how many bands and frames become one, and into how many channels."""
+
+    bands_in: int
+    ratio: tuple[int, int]
+    channels: int
+
+
+def stages(config: VQVAEConfig) -> tuple[Stage, ...]:
+    """The changes of rate from mels to latents: 4, 4 and the rest in frequency; 2, 2 and the rest in time.
+
+    >>> [stage.ratio for stage in stages(VQVAEConfig(grid="reference"))]
+    [(4, 2), (4, 2), (1, 4)]
+    """
+    rest = (config.n_mels // config.grid.rows // 16, config.grid.frames_per_column // 4)
+    quarter = config.channels // 4
+    return (
+        Stage(config.n_mels, (4, 2), quarter),
+        Stage(config.n_mels // 4, (4, 2), 2 * quarter),
+        Stage(config.n_mels // 16, rest, 4 * quarter),
+    )
+
+
+class VQEncoder(StreamingLayer):
+    """Mels ``[B, 1, n_mels, frames_per_column * n]`` in dB to latents ``[B, D, H, n]``. Block: one column; latency 0."""
+
+    def __init__(self, config: VQVAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        layers: list[nn.Module] = []
+        channels = 1
+        for stage in stages(config):
+            layers += _down(channels, stage)
+            channels = stage.channels
+        layers += [ChannelNorm(channels), nn.Conv2d(channels, config.codebook_dim, 1)]
+        self.net = StreamingChain(layers)
+        self.block = config.grid.frames_per_column
+        self.past = self.net.past
+        self.time_ratio = 1.0 / self.block
+        self.state_size = self.net.state_size + 1
+
+    def initial_state(self) -> State:
+        """The state after endless silence; its last tensor is what the network answers to silence."""
+        columns = -(-self.net.past // self.block) + 1
+        silence = self._zeros(1, self.config.n_mels, columns * self.block)
+        latents, state = self.net.step(silence, self.net.initial_state())
+        return (*state, latents[..., -1:])
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        assert x.shape[-1] % self.block == 0, f"{x.shape[-1]} frames are no whole columns of {self.block}: pad them"
+        latents, after = self.net.step((x - self.config.floor_db) / DB_PER_UNIT, state[:-1])
+        return latents - state[-1], (*after, state[-1])
+
+
+class VQDecoder(StreamingLayer):
+    """Latents ``[B, D, H, n]`` to mels ``[B, 1, n_mels, frames_per_column * n]`` in dB. Block: one column; latency 0."""
+
+    def __init__(self, config: VQVAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        plan = stages(config)
+        channels = plan[-1].channels
+        layers: list[nn.Module] = [nn.Conv2d(config.codebook_dim, channels, 1)]
+        for stage, channels_out in zip(reversed(plan), (2 * channels // 4, channels // 4, channels // 8), strict=True):
+            layers += _up(channels, stage, channels_out)
+            channels = channels_out
+        layers += [ChannelNorm(channels), nn.GELU()]
+        layers += [CausalConv2d(channels, 1, bands=config.n_mels, kernel=(3, 3))]  # linear: a log-mel has no sign
+        self.net = StreamingChain(layers)
+        self.past = self.net.past
+        self.time_ratio = float(config.grid.frames_per_column)
+        self.state_size = self.net.state_size
+
+    def initial_state(self) -> State:
+        """The state after endless silence (latents of zeros)."""
+        silence = self._zeros(self.config.codebook_dim, self.config.grid.rows, self.net.past + 1)
+        return self.net.step(silence, self.net.initial_state())[1]
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        mel, after = self.net.step(x, state)
+        return mel * DB_PER_UNIT + self.config.floor_db, after
+
+
+class ConvVQVAE(nn.Module):
+    """Encoder, residual quantiser and decoder in one: what is trained.
+
+    Until ``quantizer.initialise`` has seen a corpus, the codebooks hold seeded random vectors: shapes are
+    right, codes mean nothing.
+    """
+
+    def __init__(self, config: VQVAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = VQEncoder(config)
+        self.decoder = VQDecoder(config)
+        self.quantizer = QuantizerWrapper(config)
+
+    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Through the codes and back.
+
+        Args:
+            mel: log-mels in dB, ``[B, 1, n_mels, frames]``, any number of frames.
+
+        Returns:
+            ``recon`` of the shape of ``mel``, in dB; ``indices`` int64 ``[B, positions, levels]`` with position
+            ``column * rows + row``; ``commit_loss``, a scalar, already weighted (0 in ``eval``).
+        """
+        latents = self.encoder(self.pad(mel))
+        vectors, indices, commit_loss = self.quantizer(to_positions(latents))
+        recon = self.decoder(from_positions(vectors, self.config.grid.rows))
+        return recon[..., : mel.shape[-1]], indices, commit_loss
+
+    def autoencode(self, mel: Tensor) -> Tensor:
+        """The reconstruction without quantising: what the first training steps do."""
+        return self.decoder(self.encoder(self.pad(mel)))[..., : mel.shape[-1]]
+
+    def pad(self, mel: Tensor) -> Tensor:
+        """Whole columns, filled with silence."""
+        frames = mel.shape[-1]
+        missing = self.config.grid.columns(frames) * self.config.grid.frames_per_column - frames
+        return functional.pad(mel, (0, missing), value=self.config.floor_db)
+
+    def codebooks(self) -> Codebooks:
+        """The codebooks as the live path uses them."""
+        return self.quantizer.codebooks()
+
+
+def to_positions(latents: Tensor) -> Tensor:
+    """Latents ``[B, D, H, W]`` as ``[B, W * H, D]``: columns in time order, rows upwards inside them."""
+    return latents.permute(0, 3, 2, 1).flatten(1, 2)
+
+
+def from_positions(vectors: Tensor, rows: int) -> Tensor:
+    """The way back: ``[B, W * H, D]`` as ``[B, D, H, W]``."""
+    return vectors.unflatten(1, (-1, rows)).permute(0, 3, 2, 1)
+
+
+def _down(channels: int, stage: Stage) -> list[nn.Module]:
+    ratio_f, ratio_t = stage.ratio
+    kernel_f = ratio_f if ratio_f == stage.bands_in else 2 * ratio_f if ratio_f > 1 else 3
+    kernel = (min(kernel_f, stage.bands_in), 2 * ratio_t)
+    conv = CausalConv2d(channels, stage.channels, bands=stage.bands_in, kernel=kernel, stride=stage.ratio)
+    norm = [ChannelNorm(channels)] if channels > 1 else []
+    return [*norm, conv, ResidualBlock(stage.channels, bands=stage.bands_in // ratio_f)]
+
+
+def _up(channels: int, stage: Stage, channels_out: int) -> list[nn.Module]:
+    bands = stage.bands_in // stage.ratio[0]
+    up = CausalUpsample2d(channels, channels_out, bands=bands, ratio=stage.ratio)
+    return [ResidualBlock(channels, bands=bands), ChannelNorm(channels), up]
