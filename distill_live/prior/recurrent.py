@@ -1,0 +1,192 @@
+"""The recurrent prior: a GRU in time, a small GRU over the places of a column.
+
+::
+
+    column before --embed--+--> GRU in time (layers x hidden) --> h
+                           |                                      |
+                           +-- same place, one column ago --+     +-- start and context of every place
+                                                            v     v
+    codes chosen so far in this column -------------> GRU over places (row, level) --> head of the level --> logits
+
+Training runs it over whole sequences (``forward``); the live path runs single columns in numpy (``live.py``) over the
+same weights. Both agree to 1e-4 (contract S, tested). Knows nothing of sampling or of sound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from distill_live.prior.base import Column, Prior, PriorConfig, PriorState, check_range
+from distill_live.prior.live import Affine, Floats, GruCell, LiveRecurrent
+from distill_live.prior.sampling import Choose
+from distill_live.prior.tokens import BEGIN, CodeEmbedding, places
+
+
+@dataclass(frozen=True)
+class RecurrentConfig(PriorConfig):
+    """Sizes of a ``RecurrentPrior``.
+
+    Attributes:
+        hidden, layers: of the GRU in time, 8..2048 and 1..4.
+        embedding, depth: width of a code's vector and of the GRU over places, 4..1024.
+        dropout: 0..0.9, in training only.
+    """
+
+    kind: ClassVar[str] = "recurrent"
+
+    hidden: int = 256
+    layers: int = 2
+    embedding: int = 48
+    depth: int = 128
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("hidden", self.hidden, 8, 2048)
+        check_range("layers", self.layers, 1, 4)
+        check_range("embedding", self.embedding, 4, 1024)
+        check_range("depth", self.depth, 4, 1024)
+        check_range("dropout", self.dropout, 0.0, 0.9, float)
+
+
+def adaptive_prior_config(vectors: int, codebook_size: int, rows: int, levels: int) -> RecurrentConfig:
+    """Sizes that follow the data: small sets get a small prior with much dropout.
+
+    Args:
+        vectors: training vectors, that is columns x rows.
+
+    >>> adaptive_prior_config(700, 32, 1, 3).hidden, adaptive_prior_config(50_000, 256, 1, 3).hidden
+    (96, 256)
+    """
+    shape = {"rows": rows, "levels": levels, "codebook_size": codebook_size}
+    if vectors < 1500:
+        return RecurrentConfig(**shape, hidden=96, layers=1, embedding=32, depth=64, dropout=0.4)
+    if vectors < 6000:
+        return RecurrentConfig(**shape, hidden=160, layers=1, embedding=32, depth=96, dropout=0.3)
+    if vectors < 24000:
+        return RecurrentConfig(**shape, hidden=224, layers=2, embedding=48, depth=128, dropout=0.25)
+    return RecurrentConfig(**shape, hidden=256, layers=2, embedding=48, depth=128, dropout=0.15)
+
+
+@dataclass(frozen=True)
+class RecurrentState(PriorState):
+    """``hidden``: float32 ``[layers, hidden]``, read-only, before ``last`` was taken in."""
+
+    hidden: Floats
+
+
+class RecurrentPrior(Prior[RecurrentState]):
+    """See the drawing at the top of this module."""
+
+    config_class = RecurrentConfig
+
+    def __init__(self, config: RecurrentConfig) -> None:
+        super().__init__()
+        self.config: RecurrentConfig = config
+        c, N = config, config.rows * config.levels
+        self.embedding = CodeEmbedding(c.levels, c.codebook_size, c.embedding)
+        self.take_in = nn.Linear(N * c.embedding, c.hidden)
+        self.time = nn.GRU(c.hidden, c.hidden, c.layers, batch_first=True)
+        self.start = nn.Linear(c.hidden, c.depth)
+        self.context = nn.Linear(c.hidden, c.embedding)
+        self.echo = nn.Parameter(torch.eye(c.embedding) * 0.5)
+        self.place = nn.Parameter(torch.randn(N, c.embedding) * 0.1)
+        self.depth = nn.GRU(c.embedding, c.depth)
+        self.heads = nn.Parameter(torch.randn(c.levels, c.codebook_size, c.depth) * 0.02)
+        self.biases = nn.Parameter(torch.zeros(N, c.codebook_size))
+        self.dropout = nn.Dropout(c.dropout)
+        self._live: LiveRecurrent | None = None
+
+    def forward(self, previous: Tensor, columns: Tensor) -> Tensor:
+        before = self.dropout(self.embedding(previous))  # [B, W, N, E]
+        hidden, _ = self.time(self.take_in(before.flatten(-2)))
+        hidden = self.dropout(hidden)  # [B, W, hidden]
+        inputs = before @ self.echo + self.place + self.context(hidden).unsqueeze(-2)
+        chosen = self.dropout(self.embedding(columns))
+        inputs = inputs + nn.functional.pad(chosen[..., :-1, :], (0, 0, 1, 0))  # place n sees code n - 1
+        return self._spell(inputs, torch.tanh(self.start(hidden)))
+
+    def _spell(self, inputs: Tensor, start: Tensor) -> Tensor:
+        """Inputs ``[B, W, N, E]`` and first states ``[B, W, depth]`` -> logits ``[B, W, H, Q, K]``."""
+        c, B, W = self.config, inputs.shape[0], inputs.shape[1]
+        states, _ = self.depth(inputs.flatten(0, 1).transpose(0, 1), start.reshape(1, B * W, -1))  # [N, B * W, depth]
+        by_level = self.dropout(states).unflatten(0, (c.rows, c.levels))
+        logits = torch.einsum("hqnd,qkd->nhqk", by_level, self.heads) + self.biases.unflatten(0, (c.rows, c.levels))
+        return logits.unflatten(0, (B, W))
+
+    def initial_state(self) -> RecurrentState:
+        last = np.full((self.config.rows, self.config.levels), BEGIN, np.int16)
+        return _state(np.zeros((self.config.layers, self.config.hidden), np.float32), last)
+
+    def step(self, state: RecurrentState, choose: Choose) -> tuple[Column, RecurrentState]:
+        live = self.live()
+        embedded = live.embed(state.last)
+        hidden = live.advance(embedded, state.hidden)
+        column = live.spell(embedded, hidden[-1], choose).reshape(state.last.shape)
+        return column, _state(hidden, column)
+
+    def prefill(self, columns: Column, state: RecurrentState) -> RecurrentState:
+        live, hidden, last = self.live(), state.hidden, state.last
+        for column in self.checked(columns):
+            hidden, last = live.advance(live.embed(last), hidden), column
+        return _state(hidden, last.copy()) if len(columns) else state
+
+    def live(self) -> LiveRecurrent:
+        """The weights as numpy views (on the CPU they follow every change made in place)."""
+        if self._live is None:
+            self._live = _export(self)
+        return self._live
+
+    def train(self, mode: bool = True) -> RecurrentPrior:
+        self._live = None
+        return super().train(mode)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> RecurrentPrior:
+        self._live = None  # .to(), .float() and the like replace the tensors the views look at
+        return super()._apply(fn, recurse)
+
+
+def _state(hidden: Floats, last: Column) -> RecurrentState:
+    hidden.setflags(write=False)
+    last.setflags(write=False)
+    return RecurrentState(last=last, hidden=hidden)
+
+
+def _export(prior: RecurrentPrior) -> LiveRecurrent:
+    c = prior.config
+    order = places(c.rows, c.levels)
+    return LiveRecurrent(
+        entries=_numpy(prior.embedding.tables).reshape(-1, c.embedding),
+        first=np.array([level * (c.codebook_size + 1) for _, level in order]),
+        sorts=order,
+        codebook_size=c.codebook_size,
+        take_in=_affine(prior.take_in),
+        time=tuple(_cell(prior.time, layer) for layer in range(c.layers)),
+        start=_affine(prior.start),
+        context=_affine(prior.context),
+        echo=_numpy(prior.echo),
+        place=_numpy(prior.place),
+        depth=_cell(prior.depth, 0),
+        heads=_numpy(prior.heads),
+        biases=_numpy(prior.biases),
+    )
+
+
+def _numpy(tensor: Tensor) -> Floats:
+    return tensor.detach().float().cpu().numpy()
+
+
+def _affine(linear: nn.Linear) -> Affine:
+    return Affine(_numpy(linear.weight), _numpy(linear.bias))
+
+
+def _cell(gru: nn.GRU, layer: int) -> GruCell:
+    return GruCell(
+        Affine(_numpy(getattr(gru, f"weight_ih_l{layer}")), _numpy(getattr(gru, f"bias_ih_l{layer}"))),
+        Affine(_numpy(getattr(gru, f"weight_hh_l{layer}")), _numpy(getattr(gru, f"bias_hh_l{layer}"))),
+    )
