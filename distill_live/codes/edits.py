@@ -119,3 +119,14 @@ class ColumnEditor:
             return edit.held
         codes: Codes = self.tables[edit.remap][level][column[:, level]]
         return codes
+
+    def edit_code(self, code: int, row: int, counter: int, level: int, edit: LevelEdit) -> int:
+        """One code of one row after the edits; the nearest code where two are blended, -1 where it is muted."""
+        if edit.mute:
+            return -1
+        code = int(edit.held[row]) if edit.held is not None else int(self.tables[edit.remap][level][code])
+        slot = self.bank[edit.swap]
+        if slot is None:
+            return code
+        one, other = np.array([code], np.int16), slot.column(counter)[row : row + 1, level]
+        return int(blend(self.vectors[level], one, other, edit.amount)[1][0])

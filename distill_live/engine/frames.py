@@ -1,0 +1,62 @@
+"""Columns of latents -> mel frames, with the decoder's state kept before every column, so that it can go back.
+
+    latents[c] --decoder.step(state before c)--> frames c*n .. c*n+n-1,  state before c+1
+
+Knows nothing of codes, edits or time; belongs to the render thread.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+Mel = npt.NDArray[np.float32]
+
+
+class FrameDecoder:
+    """The streaming decoder, column by column.
+
+    Args:
+        decoder: a ``codec.model.VQDecoder`` in eval mode.
+        frames_per_column: mel frames that one column becomes.
+    """
+
+    def __init__(self, decoder: Any, frames_per_column: int) -> None:
+        self.decoder = decoder
+        self.frames_per_column = frames_per_column
+        self._before: dict[int, Any] = {0: decoder.initial_state()}
+        self._mel: dict[int, Mel] = {}
+
+    @property
+    def decoded(self) -> int:
+        """The first column that is not decoded."""
+        return max(self._before)
+
+    def decode(self, column: int, latents: npt.NDArray[np.float32]) -> None:
+        """Decode one column from its latents ``[H, D]``; what was decoded after it is dropped."""
+        self.drop_from(column)
+        x = torch.from_numpy(np.ascontiguousarray(latents.T))[None, :, :, None]
+        mel, after = self.decoder.step(x, self._before[column])
+        self._mel[column] = mel[0, 0].numpy()
+        self._before[column + 1] = after
+
+    def frames(self, first: int, count: int) -> Mel:
+        """Mel frames ``[n_mels, count]`` in dB, contiguous."""
+        parts = []
+        for frame in range(first, first + count):
+            column, offset = divmod(frame, self.frames_per_column)
+            parts.append(self._mel[column][:, offset])
+        return np.stack(parts, axis=1)
+
+    def drop_from(self, column: int) -> None:
+        """Forget what was decoded from ``column`` on; the state before it stays."""
+        for c in [c for c in self._mel if c >= column]:
+            del self._mel[c], self._before[c + 1]
+
+    def forget_before(self, column: int) -> None:
+        """Forget the past: nothing before ``column`` will be asked for again."""
+        for c in [c for c in self._mel if c < column]:
+            del self._mel[c], self._before[c]

@@ -1,0 +1,135 @@
+"""What the engine tells the outside while it plays: changed values at 30 Hz, status at 5 Hz, the model once.
+
+Called by the render thread between blocks; sending never waits for the other side.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from distill_live.audio.ring import Count, Gauge, SharedRing
+from distill_live.engine.performance import BLOCK, SAMPLE_RATE, SWAP, PANIC, Performance
+from distill_live.engine.timing import Timings
+from distill_live.events import ControlEvent, param_id_of
+from distill_live.link import Link
+from distill_live.params import Value
+
+VALUES_HZ: Final = 30.0
+STATUS_HZ: Final = 5.0
+BLOCKS_PER_SECOND: Final = SAMPLE_RATE / BLOCK
+
+
+class Reports:
+    """Gathers what has changed and sends it at a bounded rate."""
+
+    def __init__(self, performance: Performance, ring: SharedRing, bridge: Link, supervisor: Link) -> None:
+        self.performance = performance
+        self.ring = ring
+        self.bridge = bridge
+        self.supervisor = supervisor
+        self.device = ""
+        self.recording = False
+        self._changed: dict[str, Value] = {}
+        self._peak = np.zeros(2, np.float32)
+        self._next_values = self._next_status = 0.0
+        self._xruns: deque[tuple[float, int]] = deque(maxlen=301)  # one a status: a minute and a bit
+
+    def announce_model(self) -> None:
+        """Tell the bridge what plays: names, slots, sizes."""
+        model = self.performance.model
+        self.bridge.send(
+            {
+                "type": "model",
+                "name": model.name,
+                "sha256": model.sha256,
+                "level_names": list(model.level_names),
+                "sounds": [name for name, _ in model.sounds],
+                "slots": self.performance.bank.names,
+                "codebook_size": model.codebook_size,
+                "rows": model.rows,
+            }
+        )
+        self._changed.update(self.performance.params.snapshot())
+
+    def changed(self, event: ControlEvent) -> None:
+        """Note what an applied event changed."""
+        params = self.performance.params
+        param_id = param_id_of(event.address)
+        if param_id is not None:
+            self._changed[param_id] = params[param_id]
+        elif event.address == SWAP:
+            for what in ("swap", "blend"):
+                name = f"level.{event.args[0]}.{what}"
+                self._changed[name] = params[name]
+        elif event.address == PANIC:
+            self._changed.update({i: params[i] for i in params.registry if i.startswith("level.")})
+        elif "/bank/" in event.address:
+            self.announce_model()
+            self.bridge.send({"type": "done", "address": event.address, "args": list(event.args[:2])})
+
+    def block(self, block: npt.NDArray[np.float32], timings: Timings) -> None:
+        """Called after every block."""
+        np.maximum(self._peak, np.abs(block).max(axis=1), out=self._peak)
+        self.idle(timings)
+
+    def idle(self, timings: Timings) -> None:
+        """Send what is due."""
+        now = time.monotonic()
+        if now >= self._next_values:
+            self._next_values = now + 1.0 / VALUES_HZ
+            self._send_values()
+        if now >= self._next_status:
+            self._next_status = now + 1.0 / STATUS_HZ
+            self._send_status(now, timings)
+
+    def load(self, timings: Timings) -> float:
+        """Share of one core the render loop uses, over the last second."""
+        return round(timings.recent_mean(int(BLOCKS_PER_SECOND)) * BLOCKS_PER_SECOND, 4)
+
+    def latency_ms(self) -> float:
+        """Stated delay of an edit: grain, ring, effects and device (contract L)."""
+        d = self.performance.delays
+        samples = d.grain + self.ring.fill + d.effects
+        return round(1000.0 * (samples / SAMPLE_RATE + self.ring.gauge(Gauge.OUTPUT_LATENCY_S)), 1)
+
+    def _send_values(self) -> None:
+        performance = self.performance
+        values: dict[str, Value] = dict(self._changed)
+        self._changed.clear()
+        peaks = 20.0 * np.log10(np.maximum(self._peak, 1e-5))
+        self._peak[:] = 0.0
+        values["meter.left"], values["meter.right"] = round(float(peaks[0]), 2), round(float(peaks[1]), 2)
+        values["engine.column"] = performance.column
+        codes, entropy = performance.sounding.codes[0], performance.entropy_bits
+        for level in range(performance.model.levels):
+            values[f"level.{level}.code"] = int(codes[level])
+            values[f"level.{level}.entropy"] = round(float(entropy[level]), 3)
+        self.bridge.send({"type": "values", "values": values})
+
+    def _send_status(self, now: float, timings: Timings) -> None:
+        xruns = self.ring.count(Count.UNDERRUNS)
+        self._xruns.append((now, xruns))
+        minute_ago = next(count for at, count in self._xruns if now - at <= 60.0)
+        status: dict[str, Any] = {
+            "type": "status",
+            "load": self.load(timings),
+            "xruns": xruns,
+            "xruns_minute": xruns - minute_ago,
+            "latency_ms": self.latency_ms(),
+            "queue": self.performance.queued,
+            "model": self.performance.model.name,
+            "state": self._state(),
+            "device": self.device,
+        }
+        self.bridge.send(status)
+        self.supervisor.send(status)
+
+    def _state(self) -> str:
+        if not self.performance.playing:
+            return "stopped"
+        return "recording" if self.recording else "playing"

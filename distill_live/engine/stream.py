@@ -1,0 +1,118 @@
+"""The prior's stream of columns: generated when they are needed, with the prior's state kept before each.
+
+The stream is what the prior would play undisturbed. Edits colour it later, column by column; only a level whose
+``feedback`` is on hands its edited codes to the prior's memory. A sampling change calls ``rewind`` to the first column
+that is not decoded yet, and the dice there are the same as before: noise is a pure function of
+(seed, column, row, level). Belongs to the render thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from distill_live.codes.grid import Codes
+from distill_live.prior.guard import Guard, GuardState
+
+Logits = npt.NDArray[np.float32]
+
+
+class Dice(Protocol):
+    """How one code is drawn, and what the prior shall remember instead of it."""
+
+    def draw(self, logits: Logits, column: int, row: int, level: int) -> int: ...
+
+    def remembered(self, drawn: int, column: int, row: int, level: int) -> int: ...
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One column of the stream.
+
+    Attributes:
+        codes: int16 ``[H, Q]``, as drawn.
+        entropy_bits: float32 ``[Q]``, of the prior's own distribution (temperature 1), mean over rows.
+    """
+
+    codes: Codes
+    entropy_bits: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What must be kept to go back to before a column."""
+
+    prior: Any
+    guard: GuardState
+
+
+class PriorStream:
+    """Columns 0, 1, 2 ... of one prior under one set of dice.
+
+    Args:
+        prior: a ``prior.base.Prior``.
+        guard: re-primes a stream that loops or has fallen silent.
+        excerpt: ``excerpt(column) -> int16 [W, H, Q]``, the training excerpt to re-prime from.
+    """
+
+    def __init__(self, prior: Any, guard: Guard, excerpt: Callable[[int], Codes], dice: Dice) -> None:
+        self.prior = prior
+        self.guard = guard
+        self.excerpt = excerpt
+        self.dice = dice
+        self.reprimed = 0
+        self._before: dict[int, _Before] = {0: _Before(prior.initial_state(), guard.initial_state())}
+        self._drawn: dict[int, Drawn] = {}
+
+    def column(self, column: int) -> Drawn:
+        """The column asked for; generates what is missing before it."""
+        for c in range(max(self._before) - 1, column):
+            self._generate(c + 1)
+        return self._drawn[column]
+
+    def rewind(self, column: int) -> None:
+        """Drop what was drawn from ``column`` on."""
+        for c in [c for c in self._drawn if c >= column]:
+            del self._drawn[c], self._before[c + 1]
+
+    def forget_before(self, column: int) -> None:
+        """Forget the past: the stream will not be rewound to before ``column``."""
+        for c in [c for c in self._drawn if c < column]:
+            del self._drawn[c], self._before[c]
+
+    def _generate(self, column: int) -> None:
+        before = self._before[column]
+        drawn: list[tuple[int, int, int]] = []
+        entropy = np.zeros(self.prior.config.levels, np.float32)
+
+        def choose(logits: Logits, row: int, level: int) -> int:
+            code = self.dice.draw(logits, column, row, level)
+            drawn.append((row, level, code))
+            entropy[level] += entropy_bits(logits)
+            return self.dice.remembered(code, column, row, level)
+
+        _, after = self.prior.step(before.prior, choose)
+        codes = np.zeros((self.prior.config.rows, self.prior.config.levels), np.int16)
+        for row, level, code in drawn:
+            codes[row, level] = code
+        guard_state, stuck = self.guard.update(before.guard, codes)
+        if stuck:
+            self.reprimed += 1
+            after = self.prior.prefill(self.excerpt(column), self.prior.initial_state())
+        self._drawn[column] = Drawn(codes, entropy / np.float32(self.prior.config.rows))
+        self._before[column + 1] = _Before(after, guard_state)
+
+
+def entropy_bits(logits: Logits) -> float:
+    """Entropy of softmax(logits) in bits.
+
+    >>> entropy_bits(np.zeros(8, np.float32))
+    3.0
+    """
+    p = np.exp(logits - logits.max(), dtype=np.float64)
+    p /= p.sum()
+    return float(-(p * np.log2(np.maximum(p, 1e-30))).sum())

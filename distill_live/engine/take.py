@@ -1,0 +1,136 @@
+"""What a take's first line says, how a performance is started from it, and how codes travel inside a log.
+
+A take is self-contained but for its model, which it names by hash. Sounds that came in from outside are stored as
+assets: zlib-compressed int16 codes in base64, under their hash. Any thread.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime
+import platform
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import distill_live
+from distill_live.codes.grid import Codes
+from distill_live.engine.performance import BLOCK, SAMPLE_RATE, Performance
+from distill_live.errors import DistillError, TakeError
+from distill_live.events import Take
+from distill_live.models.playable import Playable
+from distill_live.params import Value
+
+MAX_CODES = 4_000_000
+
+
+@dataclass(frozen=True)
+class TakeStart:
+    """The initial state of a take: the dice, the values that differ from their defaults, the bank."""
+
+    seed: int = 0
+    params: dict[str, Value] = field(default_factory=dict)
+
+    def performance(self, model: Playable) -> Performance:
+        """A performance of ``model`` in this state."""
+        return Performance(model, self.seed, self.params)
+
+
+def header(model: Playable, start: TakeStart, device_block: int = 0) -> dict[str, Any]:
+    """The first line of a take log (without its type and version)."""
+    import torch
+
+    return {
+        "seed": start.seed,
+        "model": model.sha256,
+        "model_name": model.name,
+        "model_path": str(Path(model.path).resolve()),
+        "sample_rate": SAMPLE_RATE,
+        "block": BLOCK,
+        "device_block": device_block,
+        "params": dict(start.params),
+        "bank": [name for name, _ in model.sounds[:16]],
+        "level_names": list(model.level_names),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "distill_live": distill_live.__version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+        },
+    }
+
+
+def start_of(take: Take) -> TakeStart:
+    """The initial state a take's first line holds.
+
+    Raises:
+        TakeError: the line lacks something, or was made at another rate or block size.
+    """
+    head = take.header
+    if head.get("sample_rate") != SAMPLE_RATE or head.get("block") != BLOCK:
+        raise TakeError(
+            f"the take was played at {head.get('sample_rate')} Hz in blocks of {head.get('block')}",
+            fix=f"this program replays {SAMPLE_RATE} Hz in blocks of {BLOCK}",
+        )
+    seed, params = head.get("seed"), head.get("params", {})
+    if not isinstance(seed, int) or isinstance(seed, bool) or not isinstance(params, dict):
+        raise TakeError("the take's first line has no seed or no parameters", fix="restore the log")
+    return TakeStart(seed, params)
+
+
+def encode_codes(codes: Codes) -> dict[str, Any]:
+    """Codes as an asset's body."""
+    data = base64.b64encode(zlib.compress(np.ascontiguousarray(codes, np.int16).astype("<i2").tobytes()))
+    return {"kind": "codes", "shape": list(codes.shape), "data": data.decode()}
+
+
+def decode_codes(body: dict[str, Any]) -> Codes:
+    """An asset's body as codes int16 ``[W, H, Q]``.
+
+    Raises:
+        TakeError: it is not what ``encode_codes`` writes.
+
+    >>> grid = np.arange(6, dtype=np.int16).reshape(3, 1, 2)
+    >>> bool((decode_codes(encode_codes(grid)) == grid).all())
+    True
+    """
+    try:
+        shape = tuple(int(n) for n in body["shape"])
+        size = int(np.prod(shape, dtype=np.int64))
+        if len(shape) != 3 or not 0 < size <= MAX_CODES:
+            raise ValueError
+        raw = zlib.decompressobj().decompress(base64.b64decode(body["data"], validate=True), size * 2)
+        return np.frombuffer(raw, "<i2").reshape(shape).astype(np.int16)
+    except (KeyError, TypeError, ValueError, binascii.Error, zlib.error):
+        raise TakeError("an asset of the take is damaged", fix="restore the log") from None
+
+
+def add_assets(performance: Performance, take: Take) -> None:
+    """Give a performance every sound that the take holds.
+
+    Raises:
+        TakeError: an asset's content is not what its hash says.
+    """
+    for sha256, body in take.assets.items():
+        if performance.add_asset(decode_codes(body)) != sha256:
+            raise TakeError(f"the asset {sha256[:12]} of the take was changed", fix="restore the log")
+
+
+def check_model(take: Take, model: Playable) -> None:
+    """Say clearly when a take is replayed with another model than it was played with.
+
+    Raises:
+        DistillError: the hashes differ.
+    """
+    if take.header.get("model") != model.sha256:
+        raise DistillError(
+            f"the take was played with another model than {model.name} "
+            f"({str(take.header.get('model'))[:12]}, not {model.sha256[:12]})",
+            fix="give the right one with --model",
+        )
