@@ -95,11 +95,9 @@ class VQDecoder(StreamingLayer):
         plan = stages(config)
         channels = plan[-1].channels
         layers: list[nn.Module] = [nn.Conv2d(config.codebook_dim, channels, 1)]
-        for stage, channels_out in zip(reversed(plan), (2 * channels // 4, channels // 4, channels // 8), strict=True):
-            layers += _up(channels, stage, channels_out)
+        for stage, channels_out in zip(reversed(plan), (plan[1].channels, plan[0].channels, 1), strict=True):
+            layers += _up(channels, stage, channels_out)  # the last one is linear, as a log-mel needs it
             channels = channels_out
-        layers += [ChannelNorm(channels), nn.GELU()]
-        layers += [CausalConv2d(channels, 1, bands=config.n_mels, kernel=(3, 3))]  # linear: a log-mel has no sign
         self.net = StreamingChain(layers)
         self.past = self.net.past
         self.time_ratio = float(config.grid.frames_per_column)
