@@ -1,0 +1,1 @@
+"""Model files, the parts that play them, and the library that names them."""

@@ -1,0 +1,147 @@
+"""A model file as the parts that play: networks built from its configurations, filled with its weights, ready.
+
+Loads torch, but neither torchaudio nor ``vector_quantize_pytorch`` (a test in a subprocess holds it to that), because
+the engine waits for it. Knows nothing of audio devices or of how codes are edited. Any thread; what it returns is
+never changed again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from distill_live.audio.mel import MelConfig
+from distill_live.codec.codebooks import Codebooks
+from distill_live.codec.config import VQVAEConfig
+from distill_live.codec.model import VQDecoder, VQEncoder
+from distill_live.errors import ModelFileError
+from distill_live.models.container import Array
+from distill_live.models.file import ModelFile, SavedGrid, read_model
+from distill_live.prior.base import Prior, build_prior
+
+M = TypeVar("M", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Playable:
+    """A model, ready to be played.
+
+    Attributes:
+        name: the file's name without its suffix.
+        path, sha256: where it lies, and what identifies it in takes and grids.
+        codec, mel: configurations; ``codec.grid`` says rows and frames per column.
+        encoder, decoder, prior: networks in eval mode, without gradients.
+        codebooks: the live quantiser, ``[Q, K, D]``.
+        grids: the corpus as codes, in the order of the file.
+        level_names: coarse to fine, as the user knows them.
+        metadata: everything else the file says of itself.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    codec: VQVAEConfig
+    mel: MelConfig
+    encoder: VQEncoder
+    decoder: VQDecoder
+    codebooks: Codebooks
+    prior: Prior[Any]
+    grids: tuple[SavedGrid, ...]
+    level_names: tuple[str, ...]
+    metadata: dict[str, Any]
+
+    @property
+    def levels(self) -> int:
+        return self.codec.levels
+
+    @property
+    def rows(self) -> int:
+        return self.codec.grid.rows
+
+    @property
+    def frames_per_column(self) -> int:
+        return self.codec.grid.frames_per_column
+
+    @property
+    def codebook_size(self) -> int:
+        return self.codec.codebook_size
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """The codebooks as float32 ``[Q, K, D]``, a read-only view."""
+        vectors: NDArray[np.float32] = self.codebooks.vectors.numpy().view()
+        vectors.setflags(write=False)
+        return vectors
+
+    @property
+    def sounds(self) -> tuple[tuple[str, NDArray[np.int16]], ...]:
+        """The corpus for the bank: names and codes int16 ``[W, H, Q]``."""
+        return tuple((grid.name, grid.codes) for grid in self.grids)
+
+    def sound(self, name: str) -> NDArray[np.int16] | None:
+        """The codes of the corpus recording of that name (with or without its suffix), or None."""
+        for known, codes in self.sounds:
+            if name in (known, Path(known).stem):
+                return codes
+        return None
+
+
+def load_playable(path: Path) -> Playable:
+    """Load a model for playing.
+
+    Raises:
+        ModelFileError: when the file is not a good model (see ``file.read_model``), or its weights do not fit.
+    """
+    file = read_model(path)
+    try:
+        prior = _prior(file)
+        encoder = _filled(VQEncoder(file.codec), file.weights("codec.encoder"), "encoder")
+        decoder = _filled(VQDecoder(file.codec), file.weights("codec.decoder"), "decoder")
+    except ModelFileError as error:
+        raise ModelFileError(f"{path} cannot be used: {error.what}", fix=error.fix) from None
+    return Playable(
+        name=path.stem,
+        path=path,
+        sha256=file.sha256,
+        codec=file.codec,
+        mel=file.mel,
+        encoder=encoder,
+        decoder=decoder,
+        codebooks=Codebooks(torch.tensor(file.tensors["codebooks"])),
+        prior=prior,
+        grids=file.grids,
+        level_names=file.level_names,
+        metadata=file.metadata,
+    )
+
+
+def _prior(file: ModelFile) -> Prior[Any]:
+    prior = build_prior(file.metadata["prior"])
+    wanted = (file.codec.grid.rows, file.codec.levels, file.codec.codebook_size)
+    found = (prior.config.rows, prior.config.levels, prior.config.codebook_size)
+    if wanted != found:
+        raise ModelFileError(
+            f"its prior is for {found[0]} rows, {found[1]} levels and {found[2]} codes, its codec has {wanted}",
+            fix="train the prior again with `distill-live prior`",
+        )
+    return _filled(prior, file.weights("prior"), "prior")
+
+
+def _filled(module: M, weights: dict[str, Array], what: str) -> M:
+    """``module`` with exactly these weights, in eval mode and without gradients."""
+    state = module.state_dict()
+    if set(state) != set(weights):
+        odd = sorted(set(state) ^ set(weights))[0]
+        raise ModelFileError(f"its {what} does not fit its configuration ({odd[:60]!r})", fix="train it again")
+    given = {name: torch.tensor(array) for name, array in weights.items()}
+    for name, tensor in state.items():
+        if (tensor.shape, tensor.dtype) != (given[name].shape, given[name].dtype):
+            raise ModelFileError(f"the shape of {name[:60]!r} does not fit its {what}", fix="train it again")
+    module.load_state_dict(given)
+    return module.eval().requires_grad_(False)

@@ -1,0 +1,40 @@
+"""What every room's tests may use: tiny models that need no training, and a library of their own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(
+    0, str(Path(__file__).parent.parent)
+)  # so that `pytest` finds tests.fixtures as `python -m pytest` does
+
+if TYPE_CHECKING:
+    from distill_live.models.playable import Playable
+
+
+@pytest.fixture(scope="session")
+def tiny_playable(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Playable]:
+    """``tiny_playable(seed=0, levels=3, grid="frames")``: a small real model, loaded from a real file, made once."""
+    from tests import fixtures  # loads torch, which most tests of other rooms do without
+
+    folder, made = tmp_path_factory.mktemp("tiny"), {}
+
+    def make(seed: int = 0, levels: int = 3, grid: str = "frames") -> Playable:
+        key = (seed, levels, grid)
+        if key not in made:
+            made[key] = fixtures.tiny_playable(folder, seed, levels, grid)
+        return made[key]
+
+    return make
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty ``DISTILL_HOME``: the library of this test alone."""
+    monkeypatch.setenv("DISTILL_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"

@@ -1,0 +1,78 @@
+"""A model file becomes networks that play, or one sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from distill_live.errors import ModelFileError
+from distill_live.models.container import read_container, write_container
+from distill_live.models.playable import load_playable
+from tests.fixtures import tiny_model_file
+
+
+@pytest.mark.parametrize("grid", ["frames", "bands", "reference"])
+@pytest.mark.parametrize("levels", [2, 4])
+def test_a_saved_model_plays_on_every_grid(tiny_playable, grid, levels):
+    model = tiny_playable(seed=1, levels=levels, grid=grid)
+    column, _ = model.prior.step(model.prior.initial_state(), lambda logits, row, level: int(logits.argmax()))
+    latents = model.codebooks.decode(torch.from_numpy(column.astype(np.int64)))
+    mel, _ = model.decoder.step(latents.T[None, :, :, None], model.decoder.initial_state())
+    assert mel.shape == (1, 1, 128, model.frames_per_column)
+    assert (model.levels, len(model.level_names)) == (levels, levels)
+
+
+def test_the_tiny_model_is_loud_and_its_codes_differ(tiny_playable):
+    model = tiny_playable()
+    latents = model.codebooks.decode(torch.arange(16)[:, None].expand(-1, 3))
+    mels = torch.stack([model.decoder(latent[None, :, None, None].expand(1, -1, 1, 6)) for latent in latents])
+    assert mels.mean() > -70
+    assert (mels[0] - mels[1]).abs().mean() > 3
+
+
+def test_a_corpus_sound_is_found_by_its_name_with_or_without_suffix(tiny_playable):
+    model = tiny_playable()
+    assert model.sound("sound-1") is model.sound("sound-1.wav")
+    assert model.sound("sound-1").shape == (47, 1, 3)
+    assert model.sound("nothing") is None
+    assert [grid.held_out for grid in model.grids] == [False, False, False, True]
+
+
+def test_loading_needs_neither_torchaudio_nor_the_training_quantiser(tmp_path):
+    path = tiny_model_file(tmp_path / "a.distill")
+    code = (
+        "import sys; from pathlib import Path; from distill_live.models.playable import load_playable;"
+        f"load_playable(Path({str(path)!r}));"
+        "print(sorted({'torchaudio', 'vector_quantize_pytorch'} & set(sys.modules)))"
+    )
+    root = Path(__file__).parents[2]
+    result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_networks_are_frozen_and_in_eval(tiny_playable):
+    model = tiny_playable()
+    for part in (model.encoder, model.decoder, model.prior):
+        assert not part.training
+        assert not any(p.requires_grad for p in part.parameters())
+
+
+@pytest.mark.parametrize("kind", ["missing", "reshaped", "integer"])
+def test_weights_that_do_not_fit_their_configuration_are_one_sentence(tmp_path, kind):
+    path = tiny_model_file(tmp_path / "a.distill")
+    contents = read_container(path)
+    tensors = dict(contents.tensors)
+    name = next(n for n in tensors if n.startswith("codec.decoder.") and tensors[n].ndim == 4)
+    weight = tensors.pop(name)
+    if kind == "reshaped":
+        tensors[name] = weight.transpose(1, 0, 2, 3).reshape(-1)
+    if kind == "integer":
+        tensors[name] = weight.astype(np.int64)
+    write_container(path, contents.documents, tensors)
+    with pytest.raises(ModelFileError, match="decoder"):
+        load_playable(path)
