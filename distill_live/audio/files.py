@@ -15,6 +15,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from distill_live.audio.wavfile import wav_header
 from distill_live.errors import AudioFileError
 
 Floats = NDArray[np.float32]
@@ -23,7 +24,6 @@ SAMPLE_RATE: Final = 48000
 AUDIO_SUFFIXES: Final = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"})
 LOUDEST: Final = 1000.0  # a float file above +60 dBFS holds something else than sound at full scale 1.0
 _BLOCK_SAMPLES: Final = 1 << 20  # read in pieces: a header may promise more than the file holds
-_SUBTYPES: Final = {".wav": "FLOAT", ".flac": "PCM_24"}
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,7 @@ def write_audio(path: Path | str, samples: Floats, sample_rate: int = SAMPLE_RAT
         AudioFileError: another ending, samples that are not finite, or a disk that does not take the file.
     """
     path = Path(path)
-    subtype = _SUBTYPES.get(path.suffix.lower())
-    if subtype is None:
+    if path.suffix.lower() not in (".wav", ".flac"):
         raise AudioFileError(
             f"cannot write {path}: {path.suffix or 'no ending'!r} is not .wav or .flac", fix="use .wav"
         )
@@ -117,7 +116,13 @@ def write_audio(path: Path | str, samples: Floats, sample_rate: int = SAMPLE_RAT
         raise AudioFileError(f"cannot write {path}: the sound holds samples that are not finite", fix="render it again")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, frames, sample_rate, subtype=subtype)
+        if path.suffix.lower() == ".flac":
+            soundfile.write(path, frames, sample_rate, subtype="PCM_24")
+        else:  # libsndfile would put the time of day into a float WAV, and the same sound twice would be two files
+            path.write_bytes(
+                wav_header(frames.shape[0], frames.shape[1], sample_rate)
+                + np.ascontiguousarray(frames, "<f4").tobytes()
+            )
     except (OSError, RuntimeError) as error:
         raise AudioFileError(f"cannot write {path}: {_reason(error)}", fix="choose another place") from None
 
