@@ -34,12 +34,12 @@ class PerformanceDice:
     def refresh(self) -> None:
         """Read the sampling values again; call it when one of them has changed."""
         self._sampling = read_sampling(self.params.number)
-        self._seed = int(self.params["seed"])
+        self.seed = int(self.params["seed"])
 
     def draw(self, logits: npt.NDArray[np.float32], column: int, row: int, level: int) -> int:
         """One code from logits ``[K]``."""
         s = self._sampling.levels[level]
-        noise = gumbel_noise(self._seed, column, row, level, len(logits))
+        noise = gumbel_noise(self.seed, column, row, level, len(logits))
         return sample(logits, s.temperature, s.top_k, s.top_p, noise)
 
     def remembered(self, drawn: int, column: int, row: int, level: int) -> int:

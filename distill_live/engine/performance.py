@@ -10,9 +10,7 @@ Called by the render thread alone.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -21,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from distill_live.audio.smoothing import equal_power_fade
+from distill_live.audio.smoothing import equal_power_fades
 from distill_live.codes.bank import Bank, Slot, slot_number
 from distill_live.codes.edits import ColumnEditor, EditedColumn, LevelEdit
 from distill_live.codes.grid import Codes
@@ -31,17 +29,19 @@ from distill_live.engine.dice import PerformanceDice
 from distill_live.engine.frames import FrameDecoder
 from distill_live.engine.params import load_all
 from distill_live.engine.stream import PriorStream
-from distill_live.errors import DistillError, ParamError, UnknownNameError
+from distill_live.engine.watch import Watch
+from distill_live.errors import ParamError, UnknownNameError
 from distill_live.events import ROOT, ControlEvent, param_id_of
 from distill_live.models.playable import Playable
 from distill_live.params import MAX_LEVELS, ParamBank, Value
-from distill_live.prior.guard import Guard
 from distill_live.vocoder.rtisi import RtisiLa
 
 BLOCK: Final = 512
 SAMPLE_RATE: Final = 48000
 CHANNELS: Final = 2
 Block = npt.NDArray[np.float32]
+
+FADE_OUT, FADE_IN = equal_power_fades(BLOCK)
 
 SWAP: Final = f"{ROOT}/swap"
 BANK_LOAD: Final = f"{ROOT}/bank/load"
@@ -100,7 +100,7 @@ class Performance:
         self._frame = 0  # mel frame that the next hop commits; stands still while stopped
         self.decoder = FrameDecoder(model.decoder, self._n)
         self.dice = PerformanceDice(self.params, self.editor, self.edit_of)
-        self.stream = PriorStream(model.prior, model.guard(), self._excerpt, self.dice)
+        self.stream = PriorStream(model.prior, Watch(model), self.dice)
         self._voice = self.vocoder.initial_state()
         self._prime()
 
@@ -271,7 +271,7 @@ class Performance:
             music = self._music()
         out = self.chain.process(np.repeat(music[None], CHANNELS, axis=0))
         if self._panicking:
-            out = out * equal_power_fade(BLOCK, rising=False)
+            out = out * FADE_OUT
             self.chain.reset()
             self._panicking = False
         self.blocks += 1
@@ -282,7 +282,7 @@ class Performance:
             return np.zeros(BLOCK, np.float32)
         hop = self._hop()
         if self._gain != self._target:
-            hop = hop * equal_power_fade(BLOCK, rising=self._target > self._gain)
+            hop = hop * (FADE_IN if self._target > self._gain else FADE_OUT)
             self._gain = self._target
         return hop
 

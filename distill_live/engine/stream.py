@@ -8,7 +8,6 @@ that is not decoded yet, and the dice there are the same as before: noise is a p
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,13 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from distill_live.codes.grid import Codes
-from distill_live.prior.guard import Guard, GuardState
+from distill_live.engine.watch import Watch
+from distill_live.prior.guard import GuardState
 
 Logits = npt.NDArray[np.float32]
 
 
 class Dice(Protocol):
     """How one code is drawn, and what the prior shall remember instead of it."""
+
+    @property
+    def seed(self) -> int: ...
 
     def draw(self, logits: Logits, column: int, row: int, level: int) -> int: ...
 
@@ -55,17 +58,15 @@ class PriorStream:
 
     Args:
         prior: a ``prior.base.Prior``.
-        guard: re-primes a stream that loops or has fallen silent.
-        excerpt: ``excerpt(column) -> int16 [W, H, Q]``, the training excerpt to re-prime from.
+        watch: notices a stream that loops or has fallen silent, and says what to start again from.
     """
 
-    def __init__(self, prior: Any, guard: Guard, excerpt: Callable[[int], Codes], dice: Dice) -> None:
+    def __init__(self, prior: Any, watch: Watch, dice: Dice) -> None:
         self.prior = prior
-        self.guard = guard
-        self.excerpt = excerpt
+        self.watch = watch
         self.dice = dice
         self.reprimed = 0
-        self._before: dict[int, _Before] = {0: _Before(prior.initial_state(), guard.initial_state())}
+        self._before: dict[int, _Before] = {0: _Before(prior.initial_state(), watch.guard.initial_state())}
         self._drawn: dict[int, Drawn] = {}
 
     def column(self, column: int) -> Drawn:
@@ -99,10 +100,10 @@ class PriorStream:
         codes = np.zeros((self.prior.config.rows, self.prior.config.levels), np.int16)
         for row, level, code in drawn:
             codes[row, level] = code
-        guard_state, stuck = self.guard.update(before.guard, codes)
-        if stuck:
+        guard_state, alarm = self.watch.update(before.guard, codes)
+        if alarm is not None:
             self.reprimed += 1
-            after = self.prior.prefill(self.excerpt(column), self.prior.initial_state())
+            after = self.prior.prefill(self.watch.excerpt(self.dice.seed, column), self.prior.initial_state())
         self._drawn[column] = Drawn(codes, entropy / np.float32(self.prior.config.rows))
         self._before[column + 1] = _Before(after, guard_state)
 

@@ -1,0 +1,50 @@
+"""What the commands that render files share: opening a model for one process, and writing blocks as a float32 WAV."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from distill_live.audio.wavfile import WavWriter
+from distill_live.engine.torch_setup import prepare_torch
+from distill_live.errors import AudioFileError
+from distill_live.models.library import resolve
+from distill_live.models.playable import Playable, load_playable
+
+RATE = 48000
+
+
+def open_model(name: str | None) -> Playable:
+    """A model by path, library name, or None for the factory model, in a process set for the live path."""
+    prepare_torch()
+    return load_playable(resolve(name))
+
+
+def write_blocks(out: Path, blocks: Iterable[npt.NDArray[np.float32]], frames: int) -> int:
+    """Write blocks ``[C, n]`` as they come, with progress on a terminal; returns the frames written.
+
+    Raises:
+        AudioFileError: the file cannot be written to its end; what was written so far is a valid file.
+    """
+    writer: WavWriter | None = None
+    written = said = 0
+    for block in blocks:
+        if writer is None:
+            writer = WavWriter(out, RATE, block.shape[0])
+        writer.write(block.T)
+        written += block.shape[1]
+        if sys.stderr.isatty() and written - said >= RATE:
+            said = written
+            print(f"\r{written / RATE:6.0f} of {frames / RATE:.0f} s", end="", file=sys.stderr, flush=True)
+    if said:
+        print("\r" + " " * 30 + "\r", end="", file=sys.stderr)
+    if writer is None:
+        raise AudioFileError("there is nothing to render", fix="ask for more than 0 seconds")
+    writer.close()
+    if writer.failed:
+        raise AudioFileError(writer.failed)
+    return written

@@ -1,0 +1,49 @@
+"""The guard of one model's stream: its thresholds, how loud its codes are, and excerpts to start again from.
+
+Loudness is judged from the stream's own codes (level 0, decoded once when the model is loaded), never from the sound: a
+level that a hand has muted must not make the music start again. Render thread only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from distill_live.codes.grid import Codes
+from distill_live.models.playable import Playable
+from distill_live.prior.guard import EXCERPT_S, Alarm, Guard, GuardState, guard_config, guard_excerpt
+
+FRAMES_PER_SECOND = 93.75
+SETTLE_COLUMNS = 3
+
+
+def code_loudness_db(model: Playable) -> npt.NDArray[np.float32]:
+    """Loudest band, in dB, of each level-0 code when it is held alone: float32 ``[K]``."""
+    held = torch.from_numpy(model.vectors[0].copy())[:, :, None, None]
+    held = held.expand(-1, -1, model.rows, SETTLE_COLUMNS).contiguous()
+    with torch.inference_mode():
+        mel = model.decoder.forward(held)[:, 0, :, -model.frames_per_column :]
+    return mel.mean(-1).max(-1).values.numpy()
+
+
+class Watch:
+    """Watches a stream of columns."""
+
+    def __init__(self, model: Playable) -> None:
+        rate = FRAMES_PER_SECOND / model.frames_per_column
+        training = [grid.codes for grid in model.grids if not grid.held_out]
+        self._grids = training or [grid.codes for grid in model.grids]
+        self._loudness = code_loudness_db(model)
+        self._grid_loudness = [self._loudness[g[:, :, 0]].max(1) for g in self._grids]
+        self._length = max(1, round(EXCERPT_S * rate))
+        self.guard = Guard(guard_config(rate, self._grids))
+
+    def update(self, state: GuardState, column: Codes) -> tuple[GuardState, Alarm | None]:
+        """Take one column ``[H, Q]`` in; says "loop" or "silence" when the stream is to start again."""
+        loudness = float(self._loudness[column[:, 0]].max())
+        return self.guard.update(state, column, loudness)
+
+    def excerpt(self, seed: int, column: int) -> Codes:
+        """The training excerpt to start again from, a pure function of its arguments."""
+        return guard_excerpt(self._grids, seed, column, self._length, self._grid_loudness)
