@@ -114,6 +114,10 @@ class Prior(nn.Module, ABC, Generic[S]):
         int64 ``[B, W, H, Q]`` what is being spelt: place ``n`` sees the places before it in its own column.
         """
 
+    @abstractmethod
+    def set_biases(self, log_probabilities: Tensor) -> None:
+        """Set what a place says when nothing is known: float32 ``[H, Q, K]`` (training starts from the unigram)."""
+
     def logits(self, columns: Tensor) -> Tensor:
         """Teacher forcing on whole sequences that start with the begin token: ``[B, W, H, Q, K]``."""
         columns = columns.long()

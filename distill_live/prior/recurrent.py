@@ -119,6 +119,10 @@ class RecurrentPrior(Prior[RecurrentState]):
         logits = torch.einsum("hqnd,qkd->nhqk", by_level, self.heads) + self.biases.unflatten(0, (c.rows, c.levels))
         return logits.unflatten(0, (B, W))
 
+    def set_biases(self, log_probabilities: Tensor) -> None:
+        with torch.no_grad():
+            self.biases.copy_(log_probabilities.flatten(0, 1))
+
     def initial_state(self) -> RecurrentState:
         last = np.full((self.config.rows, self.config.levels), BEGIN, np.int16)
         return _state(np.zeros((self.config.layers, self.config.hidden), np.float32), last)
