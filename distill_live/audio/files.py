@@ -58,12 +58,12 @@ class Sound:
         return mixed
 
 
-def read_audio(path: Path | str, sample_rate: int = SAMPLE_RATE, *, most_seconds: float | None = None) -> Sound:
+def read_audio(path: Path | str, sample_rate: int | None = SAMPLE_RATE, *, most_seconds: float | None = None) -> Sound:
     """Read a recording and bring it to ``sample_rate``.
 
     Args:
         path: a WAV, FLAC, OGG, MP3 or AIFF file of any rate and channel count.
-        sample_rate: Hz of the result.
+        sample_rate: Hz of the result; None keeps the file's own.
         most_seconds: read no more than this much of its beginning; None for all of it.
 
     Raises:
@@ -79,7 +79,8 @@ def read_audio(path: Path | str, sample_rate: int = SAMPLE_RATE, *, most_seconds
     if not samples.shape[1]:
         raise AudioFileError(f"the recording {path} is empty: it holds no samples", fix="record it again or remove it")
     _refuse_bad_samples(path, samples)
-    return Sound(resample(samples, source_rate, sample_rate), sample_rate, source_rate, path.name, whole)
+    rate = sample_rate or source_rate
+    return Sound(resample(samples, source_rate, rate), rate, source_rate, path.name, whole)
 
 
 def resample(samples: Floats, source_rate: int, sample_rate: int) -> Floats:
