@@ -1,0 +1,84 @@
+"""Windows and overlap-add of a short-time Fourier transform whose frames are analysed and synthesised with Hann.
+
+``irfft`` of a frame is windowed once more, frames are added, and the sum of squared windows (a constant where four or
+more whole hops make a window) is divided out. Magnitude 1.0 is the spectral peak of a full-scale sine: the
+transform's own scale, ``n_fft / 4``, is folded into the two windows. Knows nothing of mels or phases.
+Immutable after construction: any thread.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Spectra = npt.NDArray[np.complex64]
+
+LEAST_OVERLAP: Final = 4  # hops to a window; with fewer, Hann squared does not add up to a constant
+
+
+def hann(length: int) -> Floats:
+    """Periodic Hann window, float32 ``[length]``.
+
+    >>> hann(4).tolist()
+    [0.0, 0.5, 1.0, 0.5]
+    """
+    turns = np.arange(length) / length
+    return (0.5 - 0.5 * np.cos(2.0 * np.pi * turns)).astype(np.float32)
+
+
+class FrameTransform:
+    """Overlapping frames to spectra and back, for one window length and hop.
+
+    Args:
+        n_fft: window length in samples: a whole number of hops, at least four.
+        hop: samples between frames.
+
+    >>> t = FrameTransform(2048, 512)
+    >>> sine = np.sin(2 * np.pi * 64 * np.arange(2048) / 2048).astype(np.float32)
+    >>> round(float(np.abs(t.analyse(sine[None])).max()), 4)
+    1.0
+    """
+
+    def __init__(self, n_fft: int, hop: int) -> None:
+        assert n_fft % hop == 0, f"{n_fft} samples are not whole hops of {hop}"
+        assert n_fft >= LEAST_OVERLAP * hop, f"{n_fft} samples are less than {LEAST_OVERLAP} hops of {hop}"
+        self.n_fft = n_fft
+        self.hop = hop
+        self.bins = n_fft // 2 + 1
+        self.peak = np.float32(n_fft / 4.0)  # spectral peak of a full-scale sine
+        added_up = np.float32(0.375 * n_fft / hop)  # squared windows of all frames over one sample
+        self._analysis = hann(n_fft) / self.peak
+        self._synthesis = hann(n_fft) * self.peak / added_up
+
+    def analyse(self, frames: Floats) -> Spectra:
+        """Frames ``[N, n_fft]`` of a signal to spectra complex64 ``[N, bins]``."""
+        spectra: Spectra = np.fft.rfft(frames * self._analysis).astype(np.complex64, copy=False)
+        return spectra
+
+    def synthesise(self, spectra: Spectra) -> Floats:
+        """Spectra ``[N, bins]`` to windowed frames float32 ``[N, n_fft]``, ready to be added up at every hop."""
+        return np.fft.irfft(spectra, self.n_fft) * self._synthesis
+
+    def overlap_add(self, frames: Floats, before: Floats) -> Floats:
+        """Add frames ``[N, n_fft]``, one hop apart, onto what earlier frames left over the first of them.
+
+        Args:
+            frames: from :meth:`synthesise`, N at least 1.
+            before: float32 ``[n_fft - hop]``, from the first frame's first sample on.
+
+        Returns:
+            float32 ``[n_fft + (N - 1) * hop]``.
+        """
+        signal = np.zeros(self.n_fft + (len(frames) - 1) * self.hop, np.float32)
+        signal[: len(before)] = before
+        for number, frame in enumerate(frames):
+            start = number * self.hop
+            signal[start : start + self.n_fft] += frame
+        return signal
+
+    def cut(self, signal: Floats) -> Floats:
+        """Frames one hop apart, a read-only view ``[N, n_fft]`` of ``signal``."""
+        return np.lib.stride_tricks.sliding_window_view(signal, self.n_fft)[:: self.hop]

@@ -1,0 +1,114 @@
+"""Mel bands to linear magnitudes: a smooth guess through the bands, then a few multiplicative corrections.
+
+The guess interpolates each band's power density over frequency in the logarithm, so it is positive and has no
+ripples; each correction measures what the bands of the guess would be and scales every bin by the geometric mean of
+the errors of the bands it lies in, weighted as the filterbank weights it. Measured with ``quality.py`` after 32
+rounds of Griffin-Lim against a clamped pseudo-inverse: mel 0.70 dB for 0.83 on beats and 0.63 for 1.96 on drones,
+log-spectral distance 4.5 for 5.0 and 3.0 for 4.1.
+
+Every column is worked out alone, so a spectrogram at once equals its frames one by one bit for bit; no BLAS, whose
+threads would fight for the cores of the render loop. Knows nothing of phases. Immutable after construction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from distill_live.audio.mel import MelConfig, mel_filterbank
+
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.intp]
+
+CORRECTIONS: Final = 4  # 30 of them win 0.02 more in mrstft
+LOUDEST_DB: Final = 24.0  # a decoder gone wild stays finite; the limiter does the rest
+_TINY_POWER: Final = np.float32(1e-14)  # -140 dB
+
+
+@dataclass(frozen=True)
+class _Grouped:
+    """The filterbank's weights sorted by what they are summed over: ``values[take] * weights`` added up per group."""
+
+    take: Indices
+    weights: Floats
+    starts: Indices
+
+    def sums(self, values: Floats) -> Floats:
+        total: Floats = np.add.reduceat(values[self.take] * self.weights, self.starts)
+        return total
+
+
+class MelToMagnitude:
+    """Log-mel in dB to linear magnitudes, 1.0 for the peak of a full-scale sine.
+
+    Args:
+        config: of the mel.
+        corrections: how often the guess is corrected.
+
+    >>> to_magnitude = MelToMagnitude(MelConfig())
+    >>> to_magnitude(np.full((128, 2), -100, np.float32)).shape
+    (1025, 2)
+    """
+
+    def __init__(self, config: MelConfig, corrections: int = CORRECTIONS) -> None:
+        self.config = config
+        self.corrections = corrections
+        bank = mel_filterbank(config)
+        self.bins = bank.shape[1]
+        self._floor_power = np.float32(10.0 ** (config.floor_db / 10.0))
+        self._heard = np.flatnonzero(bank.sum(axis=0) > 0.0)  # 0 Hz and half the sample rate are in no band
+        bank = bank[:, self._heard]
+        self._width = bank.sum(axis=1)
+        self._bands, self._spread = _by_band(bank), _by_bin(bank)
+        self._left, self._toward_right = _places(bank)
+
+    def __call__(self, log_mel_db: Floats) -> Floats:
+        """Log-mel dB ``[n_mels, n]`` to magnitudes float32 ``[bins, n]``; what is not finite counts as the floor."""
+        magnitude = np.zeros((self.bins, log_mel_db.shape[1]), np.float32)
+        for column in range(log_mel_db.shape[1]):
+            magnitude[self._heard, column] = self._column(log_mel_db[:, column])
+        return magnitude
+
+    def _column(self, decibels: Floats) -> Floats:
+        floor = np.float32(self.config.floor_db)
+        decibels = np.where(np.isfinite(decibels), decibels, floor)
+        power = np.float32(10.0) ** (np.clip(decibels, floor, np.float32(LOUDEST_DB)) * np.float32(0.1))
+        power = power - self._floor_power
+        if not (power > 0.0).any():
+            return np.zeros(len(self._heard), np.float32)
+        wanted = np.log(np.maximum(power, _TINY_POWER))
+        guess = np.exp(self._interpolate(wanted - np.log(self._width)))
+        for _ in range(self.corrections):
+            error = wanted - np.log(np.maximum(self._bands.sums(guess), _TINY_POWER))
+            guess = guess * np.exp(self._spread.sums(error))
+        return np.sqrt(guess)
+
+    def _interpolate(self, bands: Floats) -> Floats:
+        left = bands[self._left]
+        return left + (bands[self._left + 1] - left) * self._toward_right
+
+
+def _by_band(bank: Floats) -> _Grouped:
+    band, bin_ = np.nonzero(bank)
+    starts = np.searchsorted(band, np.arange(bank.shape[0])).astype(np.intp)
+    return _Grouped(bin_, bank[band, bin_], starts)
+
+
+def _by_bin(bank: Floats) -> _Grouped:
+    """Weights that average over the bands of a bin: each bin's add up to one."""
+    shares = bank / bank.sum(axis=0)
+    bin_, band = np.nonzero(shares.T)
+    starts = np.searchsorted(bin_, np.arange(bank.shape[1])).astype(np.intp)
+    return _Grouped(band, shares[band, bin_], starts)
+
+
+def _places(bank: Floats) -> tuple[Indices, Floats]:
+    """For every bin the band whose centre of gravity is left of it, and how far it lies toward the next, 0..1."""
+    bins = np.arange(bank.shape[1])
+    centres = (bank * bins).sum(axis=1) / bank.sum(axis=1)
+    left = np.clip(np.searchsorted(centres, bins) - 1, 0, len(centres) - 2).astype(np.intp)
+    gap = np.maximum(centres[left + 1] - centres[left], 1e-6)
+    return left, np.clip((bins - centres[left]) / gap, 0.0, 1.0).astype(np.float32)
