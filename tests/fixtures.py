@@ -12,9 +12,10 @@ from distill_live.codec.config import VQVAEConfig, grid_named
 from distill_live.codec.model import VQDecoder, VQEncoder
 from distill_live.models.container import Array
 from distill_live.models.file import SavedGrid, new_metadata, save_model
-from distill_live.models.playable import Playable, load_playable
+from distill_live.models.playable import Playable, load_playable, vocoder_metadata
 from distill_live.prior.base import Prior
 from distill_live.prior.recurrent import RecurrentConfig, RecurrentPrior
+from distill_live.vocoder.rtisi import RtisiConfig
 
 
 def tiny_config(levels: int = 3, grid: str = "frames", codebook_size: int = 16) -> VQVAEConfig:
@@ -39,7 +40,7 @@ def tiny_model_file(
         books = torch.randn(levels, codebook_size, config.codebook_dim) * 2.0
         _make_audible(decoder)
         torch.nn.init.normal_(prior.biases)  # so that temperature, top-k and top-p have something to choose from
-    metadata = new_metadata(config, MelConfig(), prior.config.to_json(), {"kind": "rtisi"})
+    metadata = new_metadata(config, MelConfig(), prior.config.to_json(), vocoder_metadata(RtisiConfig()))
     weights = model_weights(encoder, decoder, books, prior)
     save_model(path, metadata, weights, _grids(config, seed, sounds))
     return path

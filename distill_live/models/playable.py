@@ -7,9 +7,9 @@ never changed again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import torch
@@ -20,10 +20,14 @@ from distill_live.audio.mel import MelConfig
 from distill_live.codec.codebooks import Codebooks
 from distill_live.codec.config import VQVAEConfig
 from distill_live.codec.model import VQDecoder, VQEncoder
-from distill_live.errors import ModelFileError
+from distill_live.errors import DistillError, ModelFileError
 from distill_live.models.container import Array
 from distill_live.models.file import ModelFile, SavedGrid, read_model
 from distill_live.prior.base import Prior, build_prior
+from distill_live.prior.guard import Guard, guard_config
+from distill_live.vocoder.rtisi import RtisiConfig
+
+VOCODER: Final = "rtisi"
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -38,6 +42,7 @@ class Playable:
         codec, mel: configurations; ``codec.grid`` says rows and frames per column.
         encoder, decoder, prior: networks in eval mode, without gradients.
         codebooks: the live quantiser, ``[Q, K, D]``.
+        vocoder_config: how phases are found.
         grids: the corpus as codes, in the order of the file.
         level_names: coarse to fine, as the user knows them.
         metadata: everything else the file says of itself.
@@ -52,6 +57,7 @@ class Playable:
     decoder: VQDecoder
     codebooks: Codebooks
     prior: Prior[Any]
+    vocoder_config: RtisiConfig
     grids: tuple[SavedGrid, ...]
     level_names: tuple[str, ...]
     metadata: dict[str, Any]
@@ -84,6 +90,16 @@ class Playable:
         """The corpus for the bank: names and codes int16 ``[W, H, Q]``."""
         return tuple((grid.name, grid.codes) for grid in self.grids)
 
+    @property
+    def training_grids(self) -> tuple[NDArray[np.int16], ...]:
+        """The codes the prior learned from."""
+        return tuple(grid.codes for grid in self.grids if not grid.held_out)
+
+    def guard(self) -> Guard:
+        """The loop and silence detector that suits this corpus."""
+        rate = self.mel.frames_per_second / self.frames_per_column
+        return Guard(guard_config(rate, self.training_grids))
+
     def sound(self, name: str) -> NDArray[np.int16] | None:
         """The codes of the corpus recording of that name (with or without its suffix), or None."""
         for known, codes in self.sounds:
@@ -100,7 +116,7 @@ def load_playable(path: Path) -> Playable:
     """
     file = read_model(path)
     try:
-        prior = _prior(file)
+        prior, vocoder = _prior(file), _vocoder(file)
         encoder = _filled(VQEncoder(file.codec), file.weights("codec.encoder"), "encoder")
         decoder = _filled(VQDecoder(file.codec), file.weights("codec.decoder"), "decoder")
     except ModelFileError as error:
@@ -115,6 +131,7 @@ def load_playable(path: Path) -> Playable:
         decoder=decoder,
         codebooks=Codebooks(torch.tensor(file.tensors["codebooks"])),
         prior=prior,
+        vocoder_config=vocoder,
         grids=file.grids,
         level_names=file.level_names,
         metadata=file.metadata,
@@ -131,6 +148,23 @@ def _prior(file: ModelFile) -> Prior[Any]:
             fix="train the prior again with `distill-live prior`",
         )
     return _filled(prior, file.weights("prior"), "prior")
+
+
+def _vocoder(file: ModelFile) -> RtisiConfig:
+    settings = {name: value for name, value in file.metadata["vocoder"].items() if name != "kind"}
+    kind = file.metadata["vocoder"]["kind"]
+    whole = all(isinstance(value, int) and not isinstance(value, bool) for value in settings.values())
+    if kind != VOCODER or not set(settings) <= {"look_ahead", "iterations"} or not whole:
+        raise ModelFileError(f"its vocoder {kind[:40]!r} is not one this program has", fix="update distill-live")
+    try:
+        return RtisiConfig(**asdict(file.mel), **settings)
+    except DistillError as error:
+        raise ModelFileError(f"its vocoder is not valid: {error.what}", fix=error.fix) from None
+
+
+def vocoder_metadata(config: RtisiConfig) -> dict[str, Any]:
+    """What a model file says of its vocoder; the mel's numbers stand in ``mel``."""
+    return {"kind": VOCODER, "look_ahead": config.look_ahead, "iterations": config.iterations}
 
 
 def _filled(module: M, weights: dict[str, Array], what: str) -> M:

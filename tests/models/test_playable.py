@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,22 @@ def test_loading_needs_neither_torchaudio_nor_the_training_quantiser(tmp_path):
     root = Path(__file__).parents[2]
     result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_the_vocoder_and_the_guard_come_with_the_model(tiny_playable):
+    model = tiny_playable(grid="bands")
+    assert model.vocoder_config.mel == model.mel
+    assert model.guard().config.longest_period == 70
+    assert len(model.training_grids) == 3
+
+
+@pytest.mark.parametrize("vocoder", [{"kind": "other"}, {"kind": "rtisi", "look_ahead": 99}, {"kind": "rtisi", "x": 1}])
+def test_a_vocoder_that_is_not_there_is_one_sentence(tmp_path, vocoder):
+    contents = read_container(tiny_model_file(tmp_path / "a.distill"))
+    metadata = json.loads(contents.documents["distill"]) | {"vocoder": vocoder}
+    write_container(tmp_path / "b.distill", {"distill": json.dumps(metadata)}, contents.tensors)
+    with pytest.raises(ModelFileError, match="vocoder|look_ahead"):
+        load_playable(tmp_path / "b.distill")
 
 
 def test_networks_are_frozen_and_in_eval(tiny_playable):
