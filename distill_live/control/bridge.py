@@ -1,0 +1,345 @@
+"""The bridge process: OSC and MIDI in, events to the engine, replies out; it may die without stopping the sound.
+
+One thread, one loop: it waits for the UDP socket, the MIDI wake-up, the engine's link and the supervisor's link
+together, and never for one of them alone. The sockets are drained before every small portion of work, so a burst
+stays out of the kernel's buffer. Knows the engine only by the messages of ``docs/architecture.md``; when the engine's
+link is dead it goes on answering, with the state ``engine gone``, and freezes the values.
+
+Time tags: past and "now" act at once, up to 2 s ahead wait in a heap (never asleep), later ones are refused.
+On the supervisor's link it announces ``{"type": "bridge", "osc_port": n, "midi_in": name or null, "midi_ports": [...],
+"messages": [sentences]}`` at the start and on every change, and obeys ``{"type": "quit"}``.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import signal
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Final
+
+from distill_live.control.codes import EngineGoneError, RateLimiter, TooFarError
+from distill_live.control.desk import Desk, EngineEvent, Outcome
+from distill_live.control.mapper import MidiMapper
+from distill_live.control.midi import MidiInput
+from distill_live.control.midimap import MidiMap, read_map
+from distill_live.control.namespace import ModelInfo, Namespace
+from distill_live.control.osc import Client, OscSocket, seconds_ahead
+from distill_live.control.outbox import Outbox
+from distill_live.control.validate import Call, Group, parse_datagram
+from distill_live.errors import DistillError, UsageError
+from distill_live.events import ROOT, param_address
+from distill_live.link import Link, Message
+from distill_live.params import Param, Registry, Value
+
+GONE: Final = "engine gone"
+MOST_AHEAD_S: Final = 2.0
+MOST_SCHEDULED: Final = 1024
+BACKLOG: Final = 65_536  # datagrams taken from the kernel and not read yet; the oldest fall out
+PORTION: Final = 64  # datagrams read before the socket is drained again
+IDLE_S: Final = 0.25
+
+
+@dataclass(frozen=True)
+class BridgeSettings:
+    """What the bridge is started with (picklable).
+
+    Attributes:
+        params: every declaration, as ``tuple(load_all().values())``.
+        bind, port, strict_port, osc_root: where OSC comes in; port 0 takes any free one.
+        midi: whether MIDI is looked for at all (the virtual port ``distill-live in`` is then opened where it can be).
+        midi_in: part of the name of a MIDI port to open, or None.
+        midi_map: path of a TOML map, or None.
+    """
+
+    params: tuple[Param, ...]
+    bind: str = "127.0.0.1"
+    port: int = 7480
+    strict_port: bool = False
+    osc_root: str = ROOT
+    midi: bool = True
+    midi_in: str | None = None
+    midi_map: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535:
+            raise UsageError(f"the OSC port {self.port} is not a port", fix="use 1 to 65535")
+
+
+def run_bridge(engine: Connection, supervisor: Connection, settings: BridgeSettings) -> None:
+    """The process's entry: runs until it is told to quit or both links are closed.
+
+    A port that is taken, a bad root or a bad map is said on the supervisor's link (``osc_port`` is null then) before
+    it returns.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    to_supervisor = Link(supervisor)
+    try:
+        bridge = Bridge(settings, Link(engine), to_supervisor)
+    except DistillError as error:
+        to_supervisor.send(announcement(None, None, (), (str(error),)))
+        return
+    try:
+        bridge.run()
+    finally:
+        bridge.close()
+
+
+def announcement(
+    port: int | None, midi_in: str | None, midi_ports: Sequence[str], messages: Sequence[str]
+) -> dict[str, Any]:
+    """The message to the supervisor."""
+    return {
+        "type": "bridge",
+        "osc_port": port,
+        "midi_in": midi_in,
+        "midi_ports": list(midi_ports),
+        "messages": list(messages),
+    }
+
+
+@dataclass(order=True)
+class _Scheduled:
+    due_s: float
+    serial: int
+    group: Group = field(compare=False)
+    client: Client = field(compare=False)
+
+
+class Bridge:
+    """The loop and its parts; ``turn`` is one round of it."""
+
+    def __init__(self, settings: BridgeSettings, engine: Link, supervisor: Link) -> None:
+        """Bind the socket, read the map, look for MIDI.
+
+        Raises:
+            DistillError: when the port, the root or the map cannot be had.
+        """
+        self.engine, self.supervisor = engine, supervisor
+        midi_map = read_map(Path(settings.midi_map)) if settings.midi_map else MidiMap()
+        self.desk = Desk(Namespace(Registry(settings.params), settings.osc_root))
+        self.mapper = MidiMapper(midi_map, self.desk.namespace.registry, self.desk.namespace.root)
+        self.osc = OscSocket(settings.bind, settings.port, settings.strict_port)
+        self.midi = MidiInput(settings.midi_in or midi_map.device.input) if settings.midi else None
+        self.outbox = Outbox()
+        self._backlog: deque[tuple[bytes, Client]] = deque(maxlen=BACKLOG)
+        self._schedule: list[_Scheduled] = []
+        self._serial = itertools.count(1)
+        self._syncs: dict[int, tuple[Client | None, int]] = {}
+        self._askers: dict[str, Client] = {}  # who last sent each command: there "done" and "error" go
+        self._errors = RateLimiter()
+        self._sentences = RateLimiter()
+        self._quit = False
+        self._announce(_opening_words(settings, self.osc.port))
+
+    def run(self) -> None:
+        """Turn until told to quit, or until nobody is left on either link."""
+        while not self._quit and not (self.engine.closed and self.supervisor.closed):
+            self._wait()
+            self.turn()
+
+    def turn(self) -> None:
+        """One round: take everything that came in, read a portion, act on what is due, send what may be sent."""
+        self._receive()
+        for _ in range(min(PORTION, len(self._backlog))):
+            self._datagram(*self._backlog.popleft())
+        while self._schedule and self._schedule[0].due_s <= time.monotonic():
+            due = heapq.heappop(self._schedule)
+            self._apply(due.group.calls, due.client, "osc")
+        self._play_midi()
+        self._hear_engine()
+        for message in self.outbox.messages():
+            self.engine.send(message)
+        self._quit = self._quit or any(m.get("type") == "quit" for m in self.supervisor.poll())
+
+    def close(self) -> None:
+        self.osc.close()
+        if self.midi is not None:
+            self.midi.close()
+
+    def _wait(self) -> None:
+        if self._backlog:
+            return
+        sources: list[Any] = [link.connection for link in (self.engine, self.supervisor) if not link.closed]
+        sources.append(self.osc.socket)
+        if self.midi is not None:
+            sources.append(self.midi.wake)
+        ahead_s = self._schedule[0].due_s - time.monotonic() if self._schedule else IDLE_S
+        wait(sources, timeout=min(max(ahead_s, 0.0), IDLE_S))
+
+    def _receive(self) -> None:
+        arrived = self.osc.drain()
+        lost = len(self._backlog) + len(arrived) - BACKLOG
+        self._backlog.extend(arrived)
+        self.desk.state.received = self.osc.received
+        self.desk.state.refused += max(lost, 0)
+
+    def _datagram(self, data: bytes, client: Client) -> None:
+        parsed = parse_datagram(data)
+        if parsed.refused:
+            self.desk.state.refused += 1
+            self._error(client, "", "malformed", f"this is not OSC as we take it: {parsed.refused}")
+        for group in parsed.groups:
+            ahead_s = seconds_ahead(group.time_tag)
+            if ahead_s > 0:
+                self._put_off(group, client, ahead_s)
+            else:
+                self._apply(group.calls, client, "osc")
+
+    def _put_off(self, group: Group, client: Client, ahead_s: float) -> None:
+        if ahead_s > MOST_AHEAD_S or len(self._schedule) >= MOST_SCHEDULED:
+            what = f"a time tag {ahead_s:.1f} s ahead cannot be kept"
+            error = TooFarError(what, fix=f"send at most {MOST_AHEAD_S:g} s and {MOST_SCHEDULED} bundles ahead")
+            self._refuse(client, group.calls[0].address, error)
+            return
+        heapq.heappush(self._schedule, _Scheduled(time.monotonic() + ahead_s, next(self._serial), group, client))
+
+    def _apply(self, calls: Sequence[Call], client: Client | None, source: str) -> None:
+        """Act on messages that belong together: one item for the engine, replies at once."""
+        events: list[EngineEvent] = []
+        for call in calls:
+            try:
+                outcome = self._outcome(call, client)
+            except DistillError as error:
+                self._refuse(client, call.address, error)
+                continue
+            self.desk.commit(outcome.events)
+            events += outcome.events
+            if outcome.sync is not None:
+                self._queue(events, source)
+                events = []
+                self._queue_sync(outcome.sync, client)
+            self._answer(client, call, outcome)
+        self._queue(events, source)
+
+    def _outcome(self, call: Call, client: Client | None) -> Outcome:
+        target = self.desk.namespace.target(call.address)
+        if target is None:
+            if not self.desk.namespace.is_reply(call.address):
+                self._error(client, call.address, "unknown_address", f"nothing has the address {call.address}.")
+            self.desk.state.refused += 1
+            return Outcome()
+        outcome = self.desk.handle(call, target)
+        if outcome.events or outcome.sync is not None:
+            self.outbox.check_room()
+            if self.engine.closed:
+                raise EngineGoneError("the engine is not there, nothing was changed", fix="wait until it is back")
+        return outcome
+
+    def _answer(self, client: Client | None, call: Call, outcome: Outcome) -> None:
+        if outcome.notice is not None:
+            self._error(client, call.address, *outcome.notice)
+        if client is None:
+            return
+        for address, args in outcome.replies:
+            self.osc.send(client, address, args)
+        self._askers.update({event.address: client for event in outcome.events if not event.is_value})
+
+    def _queue(self, events: Sequence[EngineEvent], source: str) -> None:
+        if events:
+            self.outbox.put(events, source)
+            self.desk.state.coalesced = self.outbox.coalesced
+
+    def _queue_sync(self, token: int, client: Client | None) -> None:
+        serial = next(self._serial)
+        self._syncs[serial] = (client, token)
+        self.outbox.put_sync(serial)
+
+    def _play_midi(self) -> None:
+        if self.midi is None:
+            return
+        sentences = self.midi.tend()
+        if sentences:
+            self._announce(sentences)
+        for message in self.midi.poll():
+            self._apply(self.mapper.translate(message), None, "midi")
+
+    def _hear_engine(self) -> None:
+        for message in self.engine.poll():
+            self._engine_message(message)
+        if self.engine.closed and self.desk.state.state != GONE:
+            self._engine_left()
+
+    def _engine_left(self) -> None:
+        self.desk.state.state = GONE
+        self.desk.recording = False
+        for client, _ in self._syncs.values():
+            self._refuse(client, self.desk.namespace.address("sync"), EngineGoneError("the engine is not there"))
+        self._syncs.clear()
+        self.outbox = Outbox(coalesced=self.outbox.coalesced)
+        self._announce(("the engine is not there, all values stay as they are.",))
+
+    def _engine_message(self, message: Message) -> None:
+        kind = message.get("type")
+        if kind == "ack":
+            self.outbox.acknowledge(int(message["batch"]))
+        elif kind == "values":
+            self._mirror(message["values"])
+        elif kind == "status":
+            for name in ("load", "xruns", "xruns_minute", "latency_ms", "queue", "model", "state", "device"):
+                setattr(self.desk.state, name, message.get(name, getattr(self.desk.state, name)))
+        elif kind == "synced":
+            self._synced(message.get("token"))
+        elif kind == "model":
+            self.desk.namespace.set_model(ModelInfo.from_message(message))
+            self.desk.state.model = self.desk.namespace.model.name
+        elif kind in ("done", "error"):
+            self._report(message)
+
+    def _mirror(self, values: dict[str, Value]) -> None:
+        under_way = self.outbox.under_way()
+        for param_id, value in values.items():
+            if param_id in self.desk.namespace.registry and param_address(param_id) not in under_way:
+                self.desk.bank.publish(param_id, value)
+
+    def _synced(self, serial: object) -> None:
+        self.outbox.synced()
+        client, token = self._syncs.pop(serial, (None, 0)) if isinstance(serial, int) else (None, 0)
+        if client is not None:
+            self.osc.send(client, self.desk.namespace.address("synced"), (token,))
+
+    def _report(self, message: Message) -> None:
+        """The engine has done a command, or says why not: to the client who last asked for it."""
+        address = str(message.get("address", ""))
+        args = tuple(message.get("args", ()))
+        shown = self.desk.namespace.root + address.removeprefix(ROOT)
+        failed = message["type"] == "error"
+        if address == f"{ROOT}/transport/record":
+            self.desk.recording = not failed and bool(args and args[0])
+        client = self._askers.get(address)
+        if failed:
+            self._error(client, shown, str(message.get("code", "refused")), str(message.get("text", "")))
+        elif client is not None:
+            self.osc.send(client, self.desk.namespace.address("done"), (shown, *args))
+
+    def _refuse(self, client: Client | None, address: str, error: DistillError) -> None:
+        self.desk.state.refused += 1
+        self._error(client, address, error.code, str(error))
+
+    def _error(self, client: Client | None, address: str, code: str, text: str) -> None:
+        """Tell the sender, once per address, code and second; what came from MIDI or nobody goes to the screen."""
+        if not self._errors.allows((client, address, code)):
+            return
+        if client is not None:
+            self.osc.send(client, self.desk.namespace.address("error"), (address, code, text[:400]))
+        elif self._sentences.allows(text):
+            self._announce((text,))
+
+    def _announce(self, sentences: Sequence[str]) -> None:
+        midi_in = self.midi.name if self.midi is not None else None
+        ports = self.midi.ports if self.midi is not None else ()
+        self.supervisor.send(announcement(self.osc.port, midi_in, ports, sentences))
+
+
+def _opening_words(settings: BridgeSettings, port: int) -> list[str]:
+    words = []
+    if port != settings.port and settings.port:
+        words.append(f"UDP port {settings.port} is taken, OSC listens on {port}.")
+    if settings.bind not in ("127.0.0.1", "::1", "localhost"):
+        words.append(f"OSC listens on {settings.bind}: everybody on that network can play along.")
+    return words

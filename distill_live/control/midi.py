@@ -1,0 +1,282 @@
+"""MIDI input: finds ports by part of their name, keeps them open, survives re-plugs and servers that die.
+
+``MidiInput`` opens a virtual port ``distill-live in`` where the system has such a thing (ALSA, JACK, CoreMIDI) and the
+port that was asked for; once a second it looks what is there. No MIDI at all is a normal state. rtmidi calls back in a
+thread of its own, which only queues the bytes and wakes the bridge's loop; everything else runs in that loop.
+
+Two things here were measured: opening a JACK client without a server prints on stderr (nothing hangs), so a server is
+looked for in ``/proc/net/unix`` first; and closing a client whose server has died crashes the process once another
+client has been opened, so such a client is left as it is, for the rest of the process's life.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+from distill_live.control.mapper import MidiMessage, read_message
+from distill_live.errors import DeviceError
+
+CLIENT_NAME: Final = "distill-live"
+VIRTUAL_IN: Final = "distill-live in"
+LOOK_EVERY_S: Final = 1.0
+MOST_QUEUED: Final = 4096
+
+_abandoned: list[Any] = []  # clients of dead servers: closing or forgetting them would crash (see above)
+
+
+class MidiInput:
+    """The MIDI side of the bridge. ``wake`` becomes readable when something has arrived; ``name`` is the open port."""
+
+    def __init__(self, wanted: str | None = None) -> None:
+        self.wanted = wanted
+        self.wake, self._waker = socket.socketpair()
+        self.wake.setblocking(False)
+        self._waker.setblocking(False)
+        self._arrived: SimpleQueue[Sequence[int]] = SimpleQueue()
+        self._systems: dict[str, _System] = {}
+        self._looked_s = float("-inf")
+        self._said = ""
+
+    @property
+    def ports(self) -> list[str]:
+        """The ports that could be opened, as they were at the last look."""
+        return [name for system in self._systems.values() for name in system.seen]
+
+    @property
+    def name(self) -> str | None:
+        """The name of the port that is open beside the virtual one."""
+        return next((system.device_name for system in self._systems.values() if system.device_name), None)
+
+    def poll(self) -> list[MidiMessage]:
+        """What has arrived and a map can use, oldest first."""
+        try:
+            while self.wake.recv(4096):
+                pass
+        except OSError:  # nothing more in it
+            pass
+        messages: list[MidiMessage] = []
+        try:
+            while len(messages) < MOST_QUEUED:
+                message = read_message(self._arrived.get_nowait())
+                messages += [message] if message else []
+        except Empty:
+            return messages
+        return messages
+
+    def tend(self) -> list[str]:
+        """Once a second: look what is there, open and re-open. Returns sentences when something changed."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < LOOK_EVERY_S:
+            return []
+        self._looked_s = now_s
+        before = (self.name, self.ports)
+        self._look_for_systems()
+        for system in self._systems.values():
+            system.look(self.wanted if self.name in (None, system.device_name) else None)
+        return self._words(before)
+
+    def close(self) -> None:
+        for system in self._systems.values():
+            system.leave()
+        self._systems.clear()
+        self.wake.close()
+        self._waker.close()
+
+    def _look_for_systems(self) -> None:
+        there = midi_systems()
+        for api, system in list(self._systems.items()):
+            if there.get(api) != system.identity:
+                system.abandon()
+                del self._systems[api]
+        for api, identity in there.items():
+            if api not in self._systems:
+                opened = _System.open(api, identity, self._called)
+                if opened is not None:
+                    self._systems[api] = opened
+
+    def _called(self, event: tuple[Sequence[int], float], _: object) -> None:
+        """rtmidi's own thread."""
+        if self._arrived.qsize() < MOST_QUEUED:
+            self._arrived.put(event[0])
+        try:
+            self._waker.send(b"!")
+        except OSError:  # full (it is awake already) or closing
+            return
+
+    def _words(self, before: tuple[str | None, list[str]]) -> list[str]:
+        words: list[str] = []
+        if self.name != before[0]:
+            words.append(f"MIDI comes from {self.name}." if self.name else f"the MIDI port {before[0]} is gone.")
+        elif self.wanted and not self.name:
+            words.append(str(no_such_port(self.wanted, self.ports)))
+        said, self._said = self._said, "".join(words)
+        return words if self._said != said or before[1] != self.ports else []
+
+
+class _System:
+    """One MIDI system (ALSA, JACK, CoreMIDI, WinMM): its virtual port, and at most one device's."""
+
+    def __init__(self, api: str, identity: str, client: Any, called: Any) -> None:
+        self.api, self.identity = api, identity
+        self.seen: list[str] = []
+        self.device_name: str | None = None
+        self._client, self._called = client, called
+        self._device: Any = None
+
+    @classmethod
+    def open(cls, api: str, identity: str, called: Any) -> _System | None:
+        """Join the system, or None when it does not let us (it is asked again a second later)."""
+        client = _client(api, CLIENT_NAME)
+        if client is None:
+            return None
+        if api != "WINDOWS_MM":
+            with _quiet():
+                client.open_virtual_port(VIRTUAL_IN)
+            client.ignore_types(True, True, True)
+            client.set_callback(called)
+        return cls(api, identity, client, called)
+
+    def look(self, wanted: str | None) -> None:
+        """See which ports there are; let go of the device's when it is gone, open the one wanted when it is there."""
+        self.seen = list(self._client.get_ports())
+        if self._device is not None and self.device_name not in self.seen:
+            self._close_device()
+        name = find_port(wanted, self.seen) if wanted else None
+        if self._device is None and name is not None:
+            self._open_device(name)
+
+    def leave(self) -> None:
+        self._close_device()
+        with _quiet():
+            self._client.delete()
+
+    def abandon(self) -> None:
+        """The server is dead: keep its clients untouched for ever (a server of ALSA's kind does not die)."""
+        _abandoned.extend((self._client, self._device))
+
+    def _open_device(self, name: str) -> None:
+        device = _client(self.api, f"{CLIENT_NAME} device")
+        if device is None or name not in (names := device.get_ports()):
+            return
+        with _quiet():
+            device.open_port(names.index(name), "in")
+        device.ignore_types(True, True, True)
+        device.set_callback(self._called)
+        self._device, self.device_name = device, name
+
+    def _close_device(self) -> None:
+        device, self._device, self.device_name = self._device, None, None
+        if device is not None:
+            with _quiet():
+                device.delete()
+
+
+def midi_systems() -> dict[str, str]:
+    """The MIDI systems that are up, each with a mark that changes when it has been restarted."""
+    if sys.platform == "darwin":
+        return {"MACOSX_CORE": ""}
+    if sys.platform == "win32":
+        return {"WINDOWS_MM": ""}
+    systems = {"LINUX_ALSA": ""} if os.access("/dev/snd/seq", os.R_OK | os.W_OK) else {}
+    server = _jack_server()
+    return {**systems, "UNIX_JACK": server} if server else systems
+
+
+def list_inputs() -> list[str]:
+    """The MIDI ports that could be opened now; empty when there is no MIDI.
+
+    >>> isinstance(list_inputs(), list)
+    True
+    """
+    names: list[str] = []
+    for api in midi_systems():
+        client = _client(api, f"{CLIENT_NAME} look")
+        if client is not None:
+            names += client.get_ports()
+            client.delete()
+    return names
+
+
+def require_input(wanted: str) -> str:
+    """The full name of the port that has ``wanted`` in it.
+
+    Raises:
+        DeviceError: when there is none; the sentence lists those that are there.
+    """
+    names = list_inputs()
+    name = find_port(wanted, names)
+    if name is None:
+        raise no_such_port(wanted, names)
+    return name
+
+
+def find_port(wanted: str, names: Sequence[str]) -> str | None:
+    """The port named ``wanted``, or else the first with it in its name, capitals or not.
+
+    >>> find_port("nano", ["Midi Through", "nanoKONTROL2:in"]), find_port("x", [])
+    ('nanoKONTROL2:in', None)
+    """
+    if wanted in names:
+        return wanted
+    return next((name for name in names if wanted.lower() in name.lower()), None)
+
+
+def no_such_port(wanted: str, names: Sequence[str]) -> DeviceError:
+    """The sentence for a port that is not there.
+
+    >>> str(no_such_port("nano", ["Midi Through"]))
+    "there is no MIDI port with 'nano' in its name; plug it in, or use one of: Midi Through."
+    """
+    there = "one of: " + ", ".join(names) if names else "none (no MIDI ports are there)"
+    return DeviceError(f"there is no MIDI port with {wanted!r} in its name", fix=f"plug it in, or use {there}")
+
+
+def _client(api: str, name: str) -> Any:
+    """An rtmidi input client, or None when rtmidi is missing or the system refuses."""
+    try:
+        import rtmidi  # the only place: a machine without it still has OSC
+    except ImportError:
+        return None
+    number = getattr(rtmidi, f"API_{api}")
+    if number not in rtmidi.get_compiled_api():
+        return None
+    try:
+        with _quiet():
+            return rtmidi.MidiIn(rtapi=number, name=name)
+    except rtmidi.RtMidiError:
+        return None
+
+
+def _jack_server() -> str | None:
+    """The inode of the listening socket of the JACK server we would join, None when it is not running."""
+    name = f"jack_{os.environ.get('JACK_DEFAULT_SERVER', 'default')}_{os.getuid()}_0"
+    try:
+        lines = Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    for fields in map(str.split, lines):
+        if len(fields) == 8 and fields[3] == "00010000" and fields[7].rsplit("/", 1)[-1] == name:  # it listens
+            return fields[6]
+    return None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Send what C libraries print on stderr nowhere."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
