@@ -106,7 +106,7 @@ class VQVAEConfig:
         levels: residual codebooks, 2 to 4, coarse to fine.
         codebook_size: codes in each codebook (``K``).
         codebook_dim: features of a latent (``D``); the codebooks live in it directly, without projections.
-        channels: width of the networks where they are widest.
+        channels: width of the networks at their finest stage (2 and 5 times that further in).
         commitment_weight: how strongly latents are drawn to their codes.
         decay: of the moving averages the codebooks follow.
         floor_db: what silence is on the mel scale; padding has this value.
@@ -124,7 +124,7 @@ class VQVAEConfig:
     levels: int = 3
     codebook_size: int = 64
     codebook_dim: int = 16
-    channels: int = 160
+    channels: int = 32
     commitment_weight: float = 0.25
     decay: float = 0.97
     floor_db: float = -100.0
@@ -135,14 +135,12 @@ class VQVAEConfig:
         object.__setattr__(self, "names", tuple(self.names) or level_names(self.levels))
         _check_int("levels", self.levels, 2, 4)
         _check_int("codebook dimension", self.codebook_dim, 2, 256)
-        _check_int("channels", self.channels, 16, 1024)
+        _check_int("channels", self.channels, 4, 256)
         _check_int("n_mels", self.n_mels, 16, 1024)
         _check_power_of_two("codebook size", self.codebook_size, SMALLEST_CODEBOOK, LARGEST_CODEBOOK)
         _check_float("commitment weight", self.commitment_weight, 0.0, 10.0)
         _check_float("decay", self.decay, 0.5, 0.9999)
         _check_float("floor_db", self.floor_db, -300.0, -1.0)
-        if self.channels % 4:
-            raise UsageError(f"{self.channels} channels cannot be divided by 4", fix="use a multiple of 4")
         if self.n_mels % (16 * self.grid.rows):
             raise UsageError(f"{self.n_mels} mels do not divide into {self.grid.rows} rows", fix="use 128 mels")
         if len(self.names) != self.levels or not all(isinstance(n, str) and n for n in self.names):

@@ -34,7 +34,7 @@ def residual_kmeans(vectors: Tensor, levels: int, size: int, seed: int) -> tuple
 
 
 def kmeans(vectors: Tensor, size: int, random: torch.Generator) -> Tensor:
-    """Centres ``[size, D]`` of ``[N, D]`` by Lloyd's algorithm; a centre that holds nothing moves to a random vector."""
+    """Centres ``[size, D]`` of ``[N, D]`` by Lloyd's algorithm; an empty centre moves to a random vector."""
     centres = vectors[torch.randperm(len(vectors), generator=random)[:size]].clone()
     for _ in range(_ITERATIONS):
         code = _nearest(vectors, centres)

@@ -91,7 +91,7 @@ class CausalConv2d(StreamingLayer):
     ) -> None:
         super().__init__()
         pad = kernel[0] - stride[0]
-        assert pad >= 0 and kernel[1] >= stride[1] and bands % stride[0] == 0, (kernel, stride, bands)
+        assert min(pad, kernel[1] - stride[1], -(bands % stride[0])) >= 0, (kernel, stride, bands)
         self.conv = nn.Conv2d(channels_in, channels_out, kernel, stride, padding=(math.ceil(pad / 2), 0))
         assert (bands + 2 * math.ceil(pad / 2) - kernel[0]) // stride[0] + 1 == bands // stride[0], "odd kernels only"
         self.past_shape = (channels_in, bands, kernel[1] - stride[1])

@@ -34,7 +34,9 @@ def multi_scale_mel_loss(recon: Tensor, mel: Tensor, scales: tuple[int, ...] = S
     >>> float(multi_scale_mel_loss(silence, silence))
     0.0
     """
-    errors = [(functional.avg_pool2d(recon - mel, scale) if scale > 1 else recon - mel).abs().mean() for scale in scales]
+    errors = [
+        (functional.avg_pool2d(recon - mel, scale) if scale > 1 else recon - mel).abs().mean() for scale in scales
+    ]
     return torch.stack(errors).mean() + LINEAR_WEIGHT_DB * linear_magnitude_error(recon, mel)
 
 

@@ -1,4 +1,4 @@
-"""The RVQ-VAE: mels to latents (``VQEncoder``), latents to mels (``VQDecoder``), and both round a quantiser (``ConvVQVAE``).
+"""The RVQ-VAE: ``VQEncoder`` (mels to latents), ``VQDecoder`` (latents to mels), ``ConvVQVAE`` (both, and a quantiser).
 
 Mels are in dB on the outside and scaled inside. Everything is causal and streams column by column without latency.
 Latents are centred on silence: the latent of endless silence is exactly zero, so a stream that begins equals one that
@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -47,16 +46,18 @@ def stages(config: VQVAEConfig) -> tuple[Stage, ...]:
     [(4, 2), (4, 2), (1, 4)]
     """
     rest = (config.n_mels // config.grid.rows // 16, config.grid.frames_per_column // 4)
-    quarter = config.channels // 4
     return (
-        Stage(config.n_mels, (4, 2), quarter),
-        Stage(config.n_mels // 4, (4, 2), 2 * quarter),
-        Stage(config.n_mels // 16, rest, 4 * quarter),
+        Stage(config.n_mels, (4, 2), config.channels),
+        Stage(config.n_mels // 4, (4, 2), 2 * config.channels),
+        Stage(config.n_mels // 16, rest, 5 * config.channels),
     )
 
 
 class VQEncoder(StreamingLayer):
-    """Mels ``[B, 1, n_mels, frames_per_column * n]`` in dB to latents ``[B, D, H, n]``. Block: one column; latency 0."""
+    """Mels in dB, ``[B, 1, n_mels, frames_per_column * n]``, to latents ``[B, D, H, n]``.
+
+    One block is one column; there is no latency.
+    """
 
     def __init__(self, config: VQVAEConfig) -> None:
         super().__init__()
@@ -87,7 +88,10 @@ class VQEncoder(StreamingLayer):
 
 
 class VQDecoder(StreamingLayer):
-    """Latents ``[B, D, H, n]`` to mels ``[B, 1, n_mels, frames_per_column * n]`` in dB. Block: one column; latency 0."""
+    """Latents ``[B, D, H, n]`` to mels ``[B, 1, n_mels, frames_per_column * n]`` in dB.
+
+    One block is one column; there is no latency.
+    """
 
     def __init__(self, config: VQVAEConfig) -> None:
         super().__init__()
