@@ -68,7 +68,7 @@ def test_a_vocoder_that_is_not_there_is_one_sentence(tmp_path, vocoder):
     contents = read_container(tiny_model_file(tmp_path / "a.distill"))
     metadata = json.loads(contents.documents["distill"]) | {"vocoder": vocoder}
     write_container(tmp_path / "b.distill", {"distill": json.dumps(metadata)}, contents.tensors)
-    with pytest.raises(ModelFileError, match="vocoder|look_ahead"):
+    with pytest.raises(ModelFileError, match=r"vocoder|look_ahead"):
         load_playable(tmp_path / "b.distill")
 
 
