@@ -1,0 +1,267 @@
+"""The chain behind the music: insert effects with dry/wet and bypass, then master volume, then the limiter, always last.
+
+::
+
+    in -+- insert - insert -+- mix - volume - limiter - out
+        +------- delay -----+
+
+An insert that raises, gives back another shape or a number that is none is bypassed from that block on, delayed as it
+was, and named in ``messages``; the music goes on. The chain knows no engine and no OSC: ``set_param`` and events come
+in, messages are fetched. Render thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from distill_live.audio.smoothing import LinearGlide
+from distill_live.effects.base import Block, Effect, ParamEvent, State, stretches
+from distill_live.effects.buffers import FixedDelay, glide_state, load_glide
+from distill_live.effects.delay import Delay
+from distill_live.effects.drive import Drive
+from distill_live.effects.gain import Gain
+from distill_live.effects.limiter import Limiter
+from distill_live.effects.params import BYPASS, MIX, VOLUME
+from distill_live.params import ParamBank, Value
+
+_DECLICK_MS: Final = 5.0
+
+
+class EffectChain:
+    """Runs effects one after the other, and guards the end.
+
+    Args:
+        inserts: in the order in which the sound passes them; the chain owns them from now on.
+
+    >>> chain = EffectChain([Drive()])
+    >>> chain.prepare(48000, 512)
+    >>> out = chain.process(np.zeros((2, 512), np.float32))
+    >>> out.shape, chain.latency, chain.messages
+    ((2, 512), 72, [])
+    """
+
+    def __init__(self, inserts: Sequence[Effect]) -> None:
+        self.messages: list[str] = []
+        self._inserts = [Insert(effect, self.messages) for effect in inserts]
+        self._mixer = _Mixer()
+        self._volume = Gain(VOLUME)
+        self._limiter = Limiter()
+        self._pending: list[ParamEvent] = []
+        self.latency = 0
+
+    @property
+    def bypassed(self) -> list[str]:
+        """Names of the inserts that failed."""
+        return [insert.effect.name for insert in self._inserts if insert.failed]
+
+    def prepare(self, sample_rate: int, max_block: int) -> None:
+        """Get ready for blocks of up to ``max_block`` samples; inserts that failed get another chance.
+
+        What ``set_param`` was told before stands from the first sample on.
+        """
+        for insert in self._inserts:
+            insert.prepare(sample_rate, max_block)
+        self._mixer.prepare(sample_rate, sum(insert.latency for insert in self._inserts))
+        self._volume.prepare(sample_rate, max_block)
+        self._limiter.prepare(sample_rate, max_block)
+        self.latency = self._mixer.latency + self._limiter.latency
+        self.process(np.zeros((2, max_block), np.float32))
+        self.reset()
+
+    def set_param(self, param_id: str, value: Value) -> None:
+        """A parameter takes a legal value from the next block on; ids that are not the chain's are not for it."""
+        self._pending.append(ParamEvent(0, param_id, value))
+
+    def process(self, block: Block, events: Sequence[ParamEvent] = ()) -> Block:
+        """The next sound, float32 ``[C, T]`` in and out; never above the ceiling, whatever comes in."""
+        due = [*self._pending, *events]
+        self._pending = []
+        sound = _finite(block)
+        wet = sound
+        for insert in self._inserts:
+            wet = insert.process(wet, insert.own(due))
+        mixed = self._mixer.process(sound, wet, [e for e in due if e.id in (MIX.id, BYPASS.id)])
+        loud = self._volume.process(mixed, [e for e in due if e.id == VOLUME.id])
+        return self._limiter.process(loud, [e for e in due if e.id == self._limiter.params[0].id])
+
+    def reset(self) -> None:
+        """Forget all sound (echoes, look-ahead); parameters stay."""
+        for insert in self._inserts:
+            insert.reset()
+        self._mixer.reset()
+        self._volume.reset()
+        self._limiter.reset()
+
+    def state(self) -> State:
+        """Everything that the next output depends on, as a copy."""
+        return {
+            "inserts": [insert.state() for insert in self._inserts],
+            "mixer": self._mixer.state(),
+            "volume": self._volume.state(),
+            "limiter": self._limiter.state(),
+            "pending": [(e.offset, e.id, e.value) for e in self._pending],
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where ``state`` of a chain of the same inserts was taken."""
+        for insert, stored in zip(self._inserts, state["inserts"], strict=True):
+            insert.load_state(stored)
+        self._mixer.load_state(state["mixer"])
+        self._volume.load_state(state["volume"])
+        self._limiter.load_state(state["limiter"])
+        self._pending = [ParamEvent(*event) for event in state["pending"]]
+
+
+def standard_chain(params: ParamBank) -> EffectChain:
+    """The instrument's own chain: drive and echo, with the values that ``params`` holds now."""
+    chain = EffectChain([Drive(), Delay()])
+    for param_id in params.registry:
+        if param_id.startswith("fx.") or params.registry[param_id].group == VOLUME.group:
+            chain.set_param(param_id, params[param_id])
+    return chain
+
+
+class Insert:
+    """One effect in its place: caught when it fails, and then replaced by its own delay, without a click."""
+
+    def __init__(self, effect: Effect, messages: list[str]) -> None:
+        self.effect = effect
+        self.failed = False
+        self.latency = 0
+        self._ids = frozenset(p.id for p in effect.params)
+        self._messages = messages
+        self._dry = FixedDelay(0)
+        self._last: Block = np.zeros((2, 1), np.float32)
+        self._step: Block | None = None
+        self._declick = np.zeros(0, np.float32)
+
+    def own(self, events: Sequence[ParamEvent]) -> list[ParamEvent]:
+        """Those events that are for this effect."""
+        return [event for event in events if event.id in self._ids]
+
+    def prepare(self, sample_rate: int, max_block: int) -> None:
+        self.failed = False
+        try:
+            self.effect.prepare(sample_rate, max_block)
+            self.latency = int(self.effect.latency)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin does, the music goes on without it
+            self._fail(f"raised {type(error).__name__}: {error}")
+            self.latency = 0
+        self._dry = FixedDelay(self.latency)
+        fade = np.arange(1, round(_DECLICK_MS * 1e-3 * sample_rate) + 1, dtype=np.float32)
+        self._declick = np.float32(0.5) + np.float32(0.5) * np.cos(np.pi * fade / len(fade))
+
+    def process(self, block: Block, events: Sequence[ParamEvent]) -> Block:
+        dry = self._dry.push(block) if self.latency else block
+        out = dry if self.failed else self._guarded(block, events)
+        if out is None:
+            self._step = (self._last - dry[:, :1]) if len(self._last) == len(dry) else None
+            out = dry
+        if self._step is not None:
+            out = self._smoothed(out)
+        self._last = out[:, -1:].copy()
+        return out
+
+    def reset(self) -> None:
+        self._dry.clear()
+        self._step = None
+        self._last = np.zeros_like(self._last)
+        try:
+            if not self.failed:
+                self.effect.reset()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(f"raised {type(error).__name__} in reset: {error}")
+
+    def state(self) -> State:
+        own: State = {"failed": self.failed, "dry": self._dry.past.copy(), "last": self._last.copy()}
+        return own if self.failed else {**own, "effect": self.effect.state()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.failed = state["failed"]
+        self._dry.past, self._last = np.array(state["dry"]), np.array(state["last"])
+        self._step = None
+        if not self.failed:
+            self.effect.load_state(state["effect"])
+
+    def _guarded(self, block: Block, events: Sequence[ParamEvent]) -> Block | None:
+        """The effect's sound, or None when that was its last."""
+        try:
+            out = self.effect.process(block, events)
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._fail(f"raised {type(error).__name__}: {error}")
+        if not isinstance(out, np.ndarray) or out.shape != block.shape:
+            return self._fail(f"gave back {getattr(out, 'shape', type(out).__name__)} for {block.shape}")
+        if not np.isfinite(out).all():
+            return self._fail("gave back a number that is not finite")
+        return out.astype(np.float32, copy=False)
+
+    def _fail(self, why: str) -> None:
+        self.failed = True
+        self._messages.append(f"effect {self.effect.name} {why}; it is bypassed.")
+
+    def _smoothed(self, out: Block) -> Block:
+        """Lead from the last good sample to the dry sound."""
+        assert self._step is not None
+        samples = min(out.shape[1], len(self._declick))
+        bridge = np.zeros_like(out)
+        bridge[:, :samples] = self._step * self._declick[:samples]
+        self._step = None
+        return out + bridge
+
+
+class _Mixer:
+    """Dry against wet, the dry delayed as the inserts delay; bypass is a mix of 0 for as long as it lasts."""
+
+    def __init__(self) -> None:
+        self.latency = 0
+        self._mix, self._bypass = float(MIX.default), False
+        self.prepare(48000, 0)
+
+    def prepare(self, sample_rate: int, latency: int) -> None:
+        self.latency = latency
+        self._dry = FixedDelay(latency)
+        self._glide = LinearGlide(self._target(), MIX.smoothing_ms, sample_rate)
+
+    def process(self, dry: Block, wet: Block, events: Sequence[ParamEvent]) -> Block:
+        late = self._dry.push(dry) if self.latency else dry
+        if not events and self._glide.settled and self._glide.value in (0.0, 1.0):
+            return wet if self._glide.value else late
+        share = np.empty(dry.shape[1], np.float32)
+        for start, stop, due in stretches(dry.shape[1], events):
+            for event in due:
+                self._set(event)
+            share[start:stop] = self._glide.block(stop - start)
+        return late + share * (wet - late)
+
+    def reset(self) -> None:
+        self._dry.clear()
+        self._glide.jump(self._target())
+
+    def state(self) -> State:
+        own = {"mix": self._mix, "bypass": self._bypass, "dry": self._dry.past.copy()}
+        return {**own, "glide": glide_state(self._glide)}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self._mix, self._bypass = state["mix"], state["bypass"]
+        self._dry.past = np.array(state["dry"])
+        load_glide(self._glide, state["glide"])
+
+    def _set(self, event: ParamEvent) -> None:
+        if event.id == MIX.id:
+            self._mix = float(event.value)
+        else:
+            self._bypass = bool(event.value)
+        self._glide.set(self._target())
+
+    def _target(self) -> float:
+        return 0.0 if self._bypass else self._mix
+
+
+def _finite(block: Block) -> Block:
+    """What is not a number is silence, so that no effect has to remember it for ever."""
+    if np.isfinite(block).all():
+        return block
+    return np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)

@@ -1,0 +1,157 @@
+"""A feedback echo whose time changes by cross-fading from one tap to another, without a click or a glide in pitch.
+
+Works through a block in pieces no longer than the echo itself, so that what is fed back is always there already.
+Render thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from distill_live.audio.smoothing import LinearGlide, OnePoleGlide
+from distill_live.effects.base import Block, SplitEffect, State
+from distill_live.effects.buffers import glide_state, load_glide
+from distill_live.params import Param
+
+_LEVEL_MS: Final = 20.0
+_TAP_FADE_MS: Final = 50.0
+
+TIME: Final = Param(
+    "fx.delay.time",
+    "Echo time",
+    "fx.delay",
+    low=10.0,
+    high=2000.0,
+    default=375.0,
+    unit="ms",
+    curve="log",
+    smoothing_ms=_TAP_FADE_MS,
+    help="How long after the sound its echo comes.",
+)
+FEEDBACK: Final = Param(
+    "fx.delay.feedback",
+    "Echo feedback",
+    "fx.delay",
+    high=0.95,
+    default=0.35,
+    smoothing_ms=_LEVEL_MS,
+    help="How much of the echo is echoed again.",
+)
+DAMPING: Final = Param(
+    "fx.delay.damping",
+    "Echo damping",
+    "fx.delay",
+    default=0.3,
+    smoothing_ms=_LEVEL_MS,
+    help="How much darker each repeat is than the one before.",
+)
+MIX: Final = Param(
+    "fx.delay.mix",
+    "Echo mix",
+    "fx.delay",
+    default=0.0,
+    smoothing_ms=_LEVEL_MS,
+    help="From the sound alone (0) to the echoes alone (1).",
+)
+
+
+class Delay(SplitEffect):
+    """One echo per channel, with feedback.
+
+    The line ``[C, N]`` is a ring; sample ``n`` of it holds the input plus what is fed back. A new echo time waits for
+    a tap fade that is still going on.
+
+    >>> echo = Delay()
+    >>> echo.prepare(48000, 512)
+    >>> bool((echo.process(np.ones((2, 4), np.float32)) == 1.0).all())
+    True
+    """
+
+    name: ClassVar[str] = "delay"
+    params = (TIME, FEEDBACK, DAMPING, MIX)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepare(48000, 512)
+
+    def prepare(self, sample_rate: int, max_block: int) -> None:
+        self._sample_rate = sample_rate
+        size = self._samples(TIME.high) + max_block + 2
+        self._line: Block = np.zeros((2, size), np.float32)
+        self._glides = {p.id: OnePoleGlide(self.number(p), p.smoothing_ms, sample_rate) for p in self.params[1:]}
+        self._fade = LinearGlide(1.0, _TAP_FADE_MS, sample_rate)  # from the old tap to the new one
+        self._at = 0
+        self._old_tap = self._tap = self._samples(self.number(TIME))
+
+    def changed(self, param_id: str) -> None:
+        if param_id in self._glides:
+            self._glides[param_id].set(float(self.values[param_id]))
+
+    def render(self, block: Block) -> Block:
+        if len(self._line) != len(block):
+            self._line = np.zeros((len(block), self._line.shape[1]), np.float32)
+        echoes = np.empty_like(block)
+        done = 0
+        while done < block.shape[1]:
+            self._turn_tap()
+            stop = min(block.shape[1], done + min(self._tap, self._old_tap) - 1)
+            echoes[:, done:stop] = self._piece(block[:, done:stop])
+            done = stop
+        mix = self._glides[MIX.id].block(block.shape[1])
+        return block + mix * (echoes - block)
+
+    def reset(self) -> None:
+        self._line = np.zeros_like(self._line)
+        for param_id, glide in self._glides.items():
+            glide.jump(float(self.values[param_id]))
+        self._fade.jump(1.0)
+        self._old_tap = self._tap = self._samples(self.number(TIME))
+
+    def state(self) -> State:
+        own = {"line": self._line.copy(), "at": self._at, "tap": self._tap, "old_tap": self._old_tap}
+        glides = {param_id: glide_state(glide) for param_id, glide in self._glides.items()}
+        return {**super().state(), **own, "glides": glides, "fade": glide_state(self._fade)}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        super().load_state(state)
+        self._line = np.array(state["line"], np.float32)
+        self._at, self._tap, self._old_tap = state["at"], state["tap"], state["old_tap"]
+        for param_id, glide in self._glides.items():
+            load_glide(glide, state["glides"][param_id])
+        load_glide(self._fade, state["fade"])
+
+    def _samples(self, time_ms: float) -> int:
+        return round(time_ms * 1e-3 * self._sample_rate)
+
+    def _turn_tap(self) -> None:
+        wanted = self._samples(self.number(TIME))
+        if self._fade.settled and wanted != self._tap:
+            self._old_tap, self._tap = self._tap, wanted
+            self._fade.jump(0.0)
+            self._fade.set(1.0)
+
+    def _piece(self, block: Block) -> Block:
+        """Echo of a piece shorter than the echo time; the line takes the piece and the feedback in."""
+        samples = block.shape[1]
+        dark = np.float32(0.5) * self._glides[DAMPING.id].block(samples)
+        echo = self._read(self._tap, dark)
+        if not self._fade.settled:
+            fade = self._fade.block(samples)
+            old = self._read(self._old_tap, dark)
+            echo = old + fade * (echo - old)
+        if self._fade.settled:
+            self._old_tap = self._tap
+        size = self._line.shape[1]
+        places = (self._at + np.arange(samples)) % size
+        self._line[:, places] = block + self._glides[FEEDBACK.id].block(samples) * echo
+        self._at = (self._at + samples) % size
+        return echo
+
+    def _read(self, tap: int, dark: Block) -> Block:
+        """The line from ``tap`` samples ago on, each sample mixed with its past neighbour (``dark`` 0 to 0.5)."""
+        places = (self._at - tap - 1 + np.arange(len(dark) + 1)) % self._line.shape[1]
+        past = self._line[:, places]
+        return past[:, 1:] + dark * (past[:, :-1] - past[:, 1:])

@@ -1,0 +1,131 @@
+"""A look-ahead brick-wall limiter, all channels turned down together. The last stage of everything. Render thread.
+
+The gain that each sample needs is held at its lowest over the look-ahead, let go at a steady rate in dB, and averaged
+over the look-ahead::
+
+    need      1 1 1 . 1 1 1 1 1 1          hold, release      1 1 1 . . . / 1 1 1
+    average   1 1 \\ . . . / 1 1            sound, late        the peak meets the bottom of the dip
+
+An average of values none of which is above what the sample needs is not above it either, so nothing gets through;
+sample peaks, not true peaks. All of it is array arithmetic: the release is a running minimum of ``need - rate * n``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from distill_live.audio.smoothing import OnePoleGlide
+from distill_live.effects.base import Block, SplitEffect, State
+from distill_live.effects.buffers import FixedDelay, glide_state, load_glide
+from distill_live.params import Param
+
+CEILING: Final = Param(
+    "limiter.ceiling",
+    "Ceiling",
+    "master",
+    low=-24.0,
+    high=0.0,
+    default=-1.0,
+    unit="dB",
+    smoothing_ms=20.0,
+    help="No sample leaves the instrument louder than this.",
+)
+LOOK_AHEAD_MS: Final = 1.5
+RELEASE_DB_PER_S: Final = 120.0
+
+
+class Limiter(SplitEffect):
+    """Keeps every sample at or under the ceiling; what stays under it passes unchanged, ``latency`` samples late.
+
+    >>> limiter = Limiter()
+    >>> limiter.prepare(48000, 512)
+    >>> loud = limiter.process(np.full((2, 512), 100.0, np.float32))
+    >>> limiter.latency, round(float(20 * np.log10(abs(loud).max())), 2)
+    (72, -1.0)
+    """
+
+    name: ClassVar[str] = "limiter"
+    params = (CEILING,)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepare(48000, 512)
+
+    def prepare(self, sample_rate: int, max_block: int) -> None:
+        self.latency = round(LOOK_AHEAD_MS * 1e-3 * sample_rate)
+        weights = np.hanning(self.latency + 3)[1:-1]
+        self._weights = (weights / weights.sum()).astype(np.float32)
+        self._rate_db = RELEASE_DB_PER_S / sample_rate
+        self._ceiling_db = OnePoleGlide(self.number(CEILING), CEILING.smoothing_ms, sample_rate)
+        self._sound = FixedDelay(self.latency)
+        self._needs_db = FixedDelay(self.latency)
+        self._cuts = FixedDelay(self.latency)
+        self._released_db = 0.0
+
+    def changed(self, param_id: str) -> None:
+        self._ceiling_db.set(self.number(CEILING))
+
+    def render(self, block: Block) -> Block:
+        late = self._sound.push(block)
+        need_db = self._need_db(block)[None]
+        held_db = _lowest(self._needs_db.joined(need_db)[0], self.latency + 1)
+        self._needs_db.push(need_db)
+        cut = np.float32(1.0) - np.float32(10.0) ** (self._release(held_db) * np.float32(0.05))
+        cuts = self._cuts.joined(cut[None])[0]
+        self._cuts.push(cut[None])
+        if not cuts.any():
+            return late
+        return late * (np.float32(1.0) - np.convolve(cuts, self._weights, "valid"))
+
+    def reset(self) -> None:
+        for memory in (self._sound, self._needs_db, self._cuts):
+            memory.clear()
+        self._released_db = 0.0
+        self._ceiling_db.jump(self.number(CEILING))
+
+    def state(self) -> State:
+        memories = {
+            "sound": self._sound.past.copy(),
+            "needs": self._needs_db.past.copy(),
+            "cuts": self._cuts.past.copy(),
+        }
+        own = {"released_db": self._released_db, "ceiling": glide_state(self._ceiling_db)}
+        return {**super().state(), **memories, **own}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        super().load_state(state)
+        for memory, key in ((self._sound, "sound"), (self._needs_db, "needs"), (self._cuts, "cuts")):
+            memory.past = np.array(state[key], np.float32)
+        self._released_db = state["released_db"]
+        load_glide(self._ceiling_db, state["ceiling"])
+
+    def _need_db(self, block: Block) -> Block:
+        """Gain in dB, 0 or less, that brings each sample's loudest channel to the ceiling, ``[T]``."""
+        peak = np.abs(block).max(axis=0)
+        peak_db = np.float32(20.0) * np.log10(np.maximum(peak, np.float32(1e-6)))
+        return np.minimum(self._ceiling_db.block(block.shape[1]) - peak_db, np.float32(0.0))
+
+    def _release(self, held_db: Block) -> Block:
+        """At once down, up again at a steady rate: ``min`` over the past of ``held + rate * age``."""
+        ages = self._rate_db * np.arange(1, len(held_db) + 1)
+        lowest = np.minimum.accumulate(np.concatenate([[self._released_db], held_db - ages]))[1:]
+        released = np.minimum(lowest + ages, 0.0)
+        self._released_db = float(released[-1])
+        return released.astype(np.float32)
+
+
+def _lowest(values: Block, width: int) -> Block:
+    """Lowest of every ``width`` neighbours, ``[T]`` to ``[T - width + 1]``, by doubling the width compared.
+
+    >>> _lowest(np.array([3, 1, 2, 5, 4], np.float32), 3).tolist()
+    [1.0, 1.0, 2.0]
+    """
+    lowest, reach = values, 1
+    while 2 * reach <= width:
+        lowest = np.minimum(lowest[reach:], lowest[:-reach])
+        reach *= 2
+    rest = width - reach
+    return np.minimum(lowest[rest:], lowest[: len(lowest) - rest])
