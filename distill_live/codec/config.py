@@ -13,6 +13,7 @@ from typing import Any, Final
 from distill_live.errors import ModelFileError, UsageError
 
 VECTORS_PER_CODE: Final = 20  # fewer training vectors per code, and the deeper levels collapse
+DEAD_SHARE: Final = 0.1  # a code used by less than this share of its fair part is dead
 SMALLEST_CODEBOOK: Final = 16
 LARGEST_CODEBOOK: Final = 4096
 

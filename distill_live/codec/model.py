@@ -130,6 +130,7 @@ class ConvVQVAE(nn.Module):
         self.encoder = VQEncoder(config)
         self.decoder = VQDecoder(config)
         self.quantizer = QuantizerWrapper(config)
+        self.quantizer.fill_randomly()
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Through the codes and back.

@@ -10,21 +10,22 @@ import torch
 from torch import Tensor, nn
 
 from distill_live.codec.codebooks import Codebooks
-from distill_live.codec.config import VECTORS_PER_CODE, VQVAEConfig
+from distill_live.codec.config import DEAD_SHARE, VECTORS_PER_CODE, VQVAEConfig
 from distill_live.codec.kmeans import residual_kmeans
 from distill_live.errors import TrainingError
 
-DEAD_SHARE = 0.1  # a code used by less than this share of its fair part of a batch is dead
+_NOWHERE, _RANDOM, _FRESH, _MOVING = range(4)  # codebooks: none, meaningless, set from data, following the data
 
 
 class QuantizerWrapper(nn.Module):
     """Residual quantisation with codebooks that follow the data (EMA) and dead codes that are replaced.
 
     In ``train()`` every forward moves the codebooks; in ``eval()`` nothing does. The library's own k-means, which
-    would run on whatever comes first, is off: ``initialise`` does it on the whole corpus.
+    would run on whatever comes first, is off: ``initialise`` does it on the whole corpus, and before codebooks have
+    come from somewhere ``forward`` refuses.
     """
 
-    initialised: Tensor
+    origin: Tensor
 
     def __init__(self, config: VQVAEConfig) -> None:
         from vector_quantize_pytorch import ResidualVQ  # heavy: only training pays for it
@@ -40,10 +41,18 @@ class QuantizerWrapper(nn.Module):
             kmeans_init=False,
             threshold_ema_dead_code=DEAD_SHARE,  # above 0 switches the rule on; forward sets the real threshold
         )
-        self.register_buffer("initialised", torch.tensor(False))
-        seed = torch.Generator().manual_seed(0)
-        size = (config.levels, config.codebook_size, config.codebook_dim)
-        self._fill(torch.randn(size, generator=seed), torch.ones(size[:2]))
+        self.register_buffer("origin", torch.tensor(_NOWHERE))
+
+    @property
+    def trained(self) -> bool:
+        """Whether the codebooks come from data."""
+        return int(self.origin) >= _FRESH
+
+    def fill_randomly(self, seed: int = 0) -> None:
+        """Codebooks of the right shape that mean nothing: they do not learn, and ``initialise`` replaces them."""
+        size = (self.config.levels, self.config.codebook_size, self.config.codebook_dim)
+        vectors = torch.randn(size, generator=torch.Generator().manual_seed(seed))
+        self._fill(vectors, torch.ones(size[:2]), _RANDOM)
 
     @torch.no_grad()
     def initialise(self, latents: Tensor, seed: int = 0) -> None:
@@ -63,16 +72,20 @@ class QuantizerWrapper(nn.Module):
                 fix="add recordings or choose a smaller codebook",
             )
         vectors, counts = residual_kmeans(latents, self.config.levels, self.config.codebook_size, seed)
-        self._fill(vectors, counts / len(latents))
-        self.initialised.fill_(True)
+        self._fill(vectors, counts / counts.mean(), _FRESH)
 
     def forward(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Quantise ``[B, N, D]``: vectors ``[B, N, D]``, codes int64 ``[B, N, Q]``, the commitment loss (a scalar).
 
         The loss is multiplied by the commitment weight already, and is 0 in ``eval``.
+
+        Raises:
+            TrainingError: when there are no codebooks yet.
         """
-        self._set_dead_threshold(latents.shape[0] * latents.shape[1])
-        vectors, codes, losses = self.rvq(latents)
+        if int(self.origin) == _NOWHERE:
+            raise TrainingError("the quantiser has no codebooks yet", fix="call initialise with the corpus's latents")
+        self._adapt_to_batch(latents.shape[0] * latents.shape[1])
+        vectors, codes, losses = self.rvq(latents, freeze_codebook=not self.trained)
         return vectors, codes, losses.sum()
 
     def codebooks(self) -> Codebooks:
@@ -81,20 +94,32 @@ class QuantizerWrapper(nn.Module):
 
     def load_codebooks(self, books: Codebooks) -> None:
         """Take codebooks from a model file."""
-        self._fill(books.vectors, torch.ones(books.vectors.shape[:2]))
-        self.initialised.fill_(True)
+        self._fill(books.vectors, torch.ones(books.vectors.shape[:2]), _FRESH)
 
-    def _fill(self, vectors: Tensor, share: Tensor) -> None:
-        """Set all codebooks; ``share``: how much of the data each code stands for, ``[Q, K]``."""
-        for layer, level_vectors, level_share in zip(self.rvq.layers, vectors, share, strict=True):
+    def _fill(self, vectors: Tensor, counts: Tensor, origin: int) -> None:
+        """Set all codebooks; ``counts``: how often each code is used, 1 on average, ``[Q, K]``."""
+        for layer, level_vectors, level_counts in zip(self.rvq.layers, vectors, counts, strict=True):
             book = layer._codebook
             book.embed.copy_(level_vectors[None])
-            book.cluster_size.copy_(level_share[None])
-            book.embed_avg.copy_((level_vectors * level_share[:, None])[None])
+            book.cluster_size.copy_(level_counts[None])
+            book.embed_avg.copy_((level_vectors * level_counts[:, None])[None])
+        self.origin.fill_(origin)
 
-    def _set_dead_threshold(self, vectors: int) -> None:
-        """The library's threshold is an absolute count: make it relative to the batch."""
+    def _adapt_to_batch(self, vectors: int) -> None:
+        """Say in the library's absolute counts what is meant relative to a batch of ``vectors`` vectors.
+
+        Codes are dead below a tenth of even use, and begin again at even use; with an absolute threshold of 2, small
+        batches replaced half of the codes at every step. The moving averages begin at the size of a batch, not of
+        the corpus, or they would hardly move at first.
+        """
         fair = vectors / self.config.codebook_size
+        first = self.training and int(self.origin) == _FRESH
         for layer in self.rvq.layers:
-            layer._codebook.threshold_ema_dead_code = DEAD_SHARE * fair
-            layer._codebook.reset_cluster_size = fair
+            book = layer._codebook
+            if first:
+                book.cluster_size.mul_(fair)
+                book.embed_avg.mul_(fair)
+            book.threshold_ema_dead_code = DEAD_SHARE * fair
+            book.reset_cluster_size = fair
+        if first:
+            self.origin.fill_(_MOVING)

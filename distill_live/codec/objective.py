@@ -1,0 +1,174 @@
+"""How a codec is trained, apart from the loop: its loss, its schedule, its codebooks' start, its held-out error.
+
+Two phases. First the networks learn to reconstruct without codes; then k-means over the whole corpus sets the
+codebooks, and everything learns together. The schedule is a function of progress 0..1, so that a budget in seconds
+and one in epochs use it alike. Knows nothing of files, clocks or checkpoints. Training thread only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from distill_live.codec.batches import CropConfig, MelCrops
+from distill_live.codec.config import VECTORS_PER_CODE
+from distill_live.codec.health import LevelHealth, UsageCounter
+from distill_live.codec.losses import multi_scale_mel_loss, vqvae_loss
+from distill_live.codec.model import ConvVQVAE, to_positions
+from distill_live.errors import UsageError
+
+_FIRST_STEPS = 20  # over which the learning rate rises
+
+
+@dataclass(frozen=True)
+class CodecSchedule:
+    """What a training run does when.
+
+    Attributes:
+        learning_rate: of AdamW, at its highest.
+        last_share: of the learning rate that is left at the end of the cosine.
+        autoencode_share: of the run, before there are codebooks.
+        gradient_norm: most that a step's gradient may have.
+    """
+
+    learning_rate: float = 2e-3
+    last_share: float = 0.02
+    autoencode_share: float = 0.2
+    gradient_norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (self.learning_rate > 0 and 0 <= self.last_share <= 1 and self.gradient_norm > 0):
+            raise UsageError(f"{self} cannot train", fix="use a positive learning rate and gradient norm")
+        if not 0 <= self.autoencode_share < 1:
+            raise UsageError(f"autoencode_share cannot be {self.autoencode_share}", fix="use 0 to 0.9")
+
+
+class CodecObjective:
+    """The functional training step of a ``ConvVQVAE``, and what it is judged by.
+
+    A loop calls ``step`` with a batch and its progress; nothing else is needed. What a resumed run needs is in the
+    state of model and optimiser, in ``steps``, and in torch's random state (dead codes are replaced at random).
+    """
+
+    def __init__(self, model: ConvVQVAE, schedule: CodecSchedule | None = None) -> None:
+        self.model = model
+        self.schedule = schedule or CodecSchedule()
+        self.usage = UsageCounter(model.config.names, model.config.codebook_size)
+        self.steps = 0
+
+    def optimiser(self) -> torch.optim.Optimizer:
+        """AdamW without weight decay over all parameters; the codebooks are no parameters, they follow by EMA."""
+        rate = self.schedule.learning_rate
+        return torch.optim.AdamW(self.model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
+
+    def learning_rate(self, progress: float) -> float:
+        """The rate at ``progress`` 0..1: a short rise over the first steps, then a cosine."""
+        schedule = self.schedule
+        rise = min(1.0, (self.steps + 1) / _FIRST_STEPS)
+        cosine = 0.5 * (1.0 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
+        return schedule.learning_rate * rise * (schedule.last_share + (1.0 - schedule.last_share) * cosine)
+
+    def wants_codebooks(self, progress: float) -> bool:
+        """True from when ``initialise`` is due until it has been called."""
+        return progress >= self.schedule.autoencode_share and not self.has_codebooks
+
+    @property
+    def has_codebooks(self) -> bool:
+        return self.model.quantizer.trained
+
+    @torch.no_grad()
+    def initialise(self, mels: Sequence[Tensor], seed: int = 0) -> None:
+        """Set the codebooks from a pass over all training recordings, ``[n_mels, frames]`` each, in dB.
+
+        A corpus with fewer than 20 latents for each code is passed more often, cropped and coloured at random.
+        """
+        config, was_training = self.model.config, self.model.training
+        self.model.eval()
+        found = [self._latents(mel[None, None]) for mel in mels]
+        missing = VECTORS_PER_CODE * config.codebook_size - sum(len(latents) for latents in found)
+        again = MelCrops(mels, CropConfig(frames=8 * config.grid.frames_per_column), seed, config.floor_db)
+        while missing > 0:
+            found.append(self._latents(again.draw()))
+            missing -= len(found[-1])
+        self.model.quantizer.initialise(torch.cat(found), seed)
+        self.model.train(was_training)
+
+    def loss(self, mel: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """The loss of a batch ``[B, 1, n_mels, frames]`` in dB, to be minimised, and figures worth a curve.
+
+        The figures: ``loss``, ``mel_dB`` (mean absolute error of the reconstruction) and ``commitment``.
+        """
+        if self.has_codebooks:
+            recon, codes, commitment = self.model(mel)
+            self.usage.add(codes)
+            loss = vqvae_loss(recon, mel, commitment)
+        else:
+            recon, commitment = self.model.autoencode(mel), mel.new_zeros(())
+            loss = multi_scale_mel_loss(recon, mel)
+        error = (recon.detach() - mel).abs().mean()
+        return loss, {"loss": loss.item(), "mel_dB": error.item(), "commitment": commitment.item()}
+
+    def step(self, optimiser: torch.optim.Optimizer, mel: Tensor, progress: float) -> dict[str, float]:
+        """One step of learning on a batch; ``initialise`` must have been called when ``wants_codebooks`` says so."""
+        self.model.train()
+        for group in optimiser.param_groups:
+            group["lr"] = self.learning_rate(progress)
+        loss, figures = self.loss(mel)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.gradient_norm)
+        optimiser.step()
+        self.steps += 1
+        return figures
+
+    @torch.no_grad()
+    def held_out_error(self, mels: Sequence[Tensor]) -> dict[str, float]:
+        """Mean absolute error in dB on recordings ``[n_mels, frames]`` that were not trained on.
+
+        Returns ``mel_dB`` (each recording counts the same, through the codes once there are any) and ``silence_dB``,
+        what an answer of silence would score.
+        """
+        config, was_training = self.model.config, self.model.training
+        self.model.eval()
+        errors, silence = [], []
+        for mel in mels:
+            whole = mel[None, None]
+            recon = self.model(whole)[0] if self.has_codebooks else self.model.autoencode(whole)
+            errors.append((recon.clamp_min(config.floor_db) - whole).abs().mean().item())
+            silence.append((mel - config.floor_db).abs().mean().item())
+        self.model.train(was_training)
+        return {"mel_dB": sum(errors) / len(errors), "silence_dB": sum(silence) / len(silence)}
+
+    def health(self) -> tuple[LevelHealth, ...]:
+        """How the codes were used since the last call."""
+        health = self.usage.health()
+        self.usage.clear()
+        return health
+
+    def _latents(self, mel: Tensor) -> Tensor:
+        return to_positions(self.model.encoder(self.model.pad(mel))).flatten(0, 1)
+
+
+def latent_count(mels: Sequence[Tensor], rows: int, frames_per_column: int) -> int:
+    """Training vectors that recordings ``[n_mels, frames]`` give: what ``get_adaptive_vqvae_config`` asks for."""
+    return sum(rows * -(-mel.shape[-1] // frames_per_column) for mel in mels)
+
+
+def train_steps(
+    objective: CodecObjective, mels: Sequence[Tensor], steps: int, crops: CropConfig, seed: int
+) -> Iterator[dict[str, float]]:
+    """A whole run of ``steps`` steps on recordings ``[n_mels, frames]``, yielding each step's figures.
+
+    The smallest loop there is; ``training`` has the one with budgets, checkpoints and progress.
+    """
+    torch.manual_seed(seed)  # dead codes are replaced at random
+    source = MelCrops(mels, crops, seed, objective.model.config.floor_db)
+    optimiser = objective.optimiser()
+    for number in range(steps):
+        if objective.wants_codebooks(number / steps):
+            objective.initialise(mels, seed)
+        yield objective.step(optimiser, source.draw(), number / steps)
