@@ -1,4 +1,4 @@
-"""The chain behind the music: insert effects with dry/wet and bypass, then master volume, then the limiter, always last.
+"""The chain behind the music: insert effects with dry/wet and bypass, master volume, and the limiter, always last.
 
 ::
 
@@ -191,12 +191,13 @@ class Insert:
         try:
             out = self.effect.process(block, events)
         except Exception as error:  # noqa: BLE001 - as above
-            return self._fail(f"raised {type(error).__name__}: {error}")
+            self._fail(f"raised {type(error).__name__}: {error}")
+            return None
         if not isinstance(out, np.ndarray) or out.shape != block.shape:
-            return self._fail(f"gave back {getattr(out, 'shape', type(out).__name__)} for {block.shape}")
-        if not np.isfinite(out).all():
-            return self._fail("gave back a number that is not finite")
-        return out.astype(np.float32, copy=False)
+            self._fail(f"gave back {getattr(out, 'shape', type(out).__name__)} for {block.shape}")
+        elif not np.isfinite(out).all():
+            self._fail("gave back a number that is not finite")
+        return None if self.failed else out.astype(np.float32, copy=False)
 
     def _fail(self, why: str) -> None:
         self.failed = True

@@ -73,22 +73,17 @@ class Delay(SplitEffect):
     name: ClassVar[str] = "delay"
     params = (TIME, FEEDBACK, DAMPING, MIX)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.prepare(48000, 512)
-
-    def prepare(self, sample_rate: int, max_block: int) -> None:
-        self._sample_rate = sample_rate
-        size = self._samples(TIME.high) + max_block + 2
+    def build(self) -> None:
+        size = self._samples(TIME.high) + self.max_block + 2
         self._line: Block = np.zeros((2, size), np.float32)
-        self._glides = {p.id: OnePoleGlide(self.number(p), p.smoothing_ms, sample_rate) for p in self.params[1:]}
-        self._fade = LinearGlide(1.0, _TAP_FADE_MS, sample_rate)  # from the old tap to the new one
+        self._glides = {p.id: OnePoleGlide(self.number(p), p.smoothing_ms, self.sample_rate) for p in self.params[1:]}
+        self._fade = LinearGlide(1.0, _TAP_FADE_MS, self.sample_rate)  # from the old tap to the new one
         self._at = 0
         self._old_tap = self._tap = self._samples(self.number(TIME))
 
-    def changed(self, param_id: str) -> None:
-        if param_id in self._glides:
-            self._glides[param_id].set(float(self.values[param_id]))
+    def changed(self) -> None:
+        for param_id, glide in self._glides.items():
+            glide.set(float(self.values[param_id]))
 
     def render(self, block: Block) -> Block:
         if len(self._line) != len(block):
@@ -124,7 +119,7 @@ class Delay(SplitEffect):
         load_glide(self._fade, state["fade"])
 
     def _samples(self, time_ms: float) -> int:
-        return round(time_ms * 1e-3 * self._sample_rate)
+        return round(time_ms * 1e-3 * self.sample_rate)
 
     def _turn_tap(self) -> None:
         wanted = self._samples(self.number(TIME))

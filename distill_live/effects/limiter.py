@@ -50,22 +50,17 @@ class Limiter(SplitEffect):
     name: ClassVar[str] = "limiter"
     params = (CEILING,)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.prepare(48000, 512)
-
-    def prepare(self, sample_rate: int, max_block: int) -> None:
-        self.latency = round(LOOK_AHEAD_MS * 1e-3 * sample_rate)
+    def build(self) -> None:
+        self.latency = round(LOOK_AHEAD_MS * 1e-3 * self.sample_rate)
         weights = np.hanning(self.latency + 3)[1:-1]
         self._weights = (weights / weights.sum()).astype(np.float32)
-        self._rate_db = RELEASE_DB_PER_S / sample_rate
-        self._ceiling_db = OnePoleGlide(self.number(CEILING), CEILING.smoothing_ms, sample_rate)
-        self._sound = FixedDelay(self.latency)
-        self._needs_db = FixedDelay(self.latency)
-        self._cuts = FixedDelay(self.latency)
+        self._ages_db = RELEASE_DB_PER_S / self.sample_rate * np.arange(1, self.max_block + 1)
+        self._ceiling_db = OnePoleGlide(self.number(CEILING), CEILING.smoothing_ms, self.sample_rate)
+        self._sound, self._needs_db, self._cuts = (FixedDelay(self.latency) for _ in range(3))
+        self._memories = {"sound": self._sound, "needs": self._needs_db, "cuts": self._cuts}
         self._released_db = 0.0
 
-    def changed(self, param_id: str) -> None:
+    def changed(self) -> None:
         self._ceiling_db.set(self.number(CEILING))
 
     def render(self, block: Block) -> Block:
@@ -78,26 +73,23 @@ class Limiter(SplitEffect):
         self._cuts.push(cut[None])
         if not cuts.any():
             return late
-        return late * (np.float32(1.0) - np.convolve(cuts, self._weights, "valid"))
+        gain: Block = np.float32(1.0) - np.convolve(cuts, self._weights, "valid").astype(np.float32, copy=False)
+        return late * gain
 
     def reset(self) -> None:
-        for memory in (self._sound, self._needs_db, self._cuts):
+        for memory in self._memories.values():
             memory.clear()
         self._released_db = 0.0
         self._ceiling_db.jump(self.number(CEILING))
 
     def state(self) -> State:
-        memories = {
-            "sound": self._sound.past.copy(),
-            "needs": self._needs_db.past.copy(),
-            "cuts": self._cuts.past.copy(),
-        }
+        memories = {key: memory.past.copy() for key, memory in self._memories.items()}
         own = {"released_db": self._released_db, "ceiling": glide_state(self._ceiling_db)}
         return {**super().state(), **memories, **own}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         super().load_state(state)
-        for memory, key in ((self._sound, "sound"), (self._needs_db, "needs"), (self._cuts, "cuts")):
+        for key, memory in self._memories.items():
             memory.past = np.array(state[key], np.float32)
         self._released_db = state["released_db"]
         load_glide(self._ceiling_db, state["ceiling"])
@@ -106,15 +98,16 @@ class Limiter(SplitEffect):
         """Gain in dB, 0 or less, that brings each sample's loudest channel to the ceiling, ``[T]``."""
         peak = np.abs(block).max(axis=0)
         peak_db = np.float32(20.0) * np.log10(np.maximum(peak, np.float32(1e-6)))
-        return np.minimum(self._ceiling_db.block(block.shape[1]) - peak_db, np.float32(0.0))
+        need_db: Block = np.minimum(self._ceiling_db.block(block.shape[1]) - peak_db, np.float32(0.0))
+        return need_db
 
     def _release(self, held_db: Block) -> Block:
         """At once down, up again at a steady rate: ``min`` over the past of ``held + rate * age``."""
-        ages = self._rate_db * np.arange(1, len(held_db) + 1)
-        lowest = np.minimum.accumulate(np.concatenate([[self._released_db], held_db - ages]))[1:]
-        released = np.minimum(lowest + ages, 0.0)
+        ages_db = self._ages_db[: len(held_db)]
+        falls = np.concatenate([[self._released_db], held_db - ages_db])
+        released: Block = np.minimum(np.minimum.accumulate(falls)[1:] + ages_db, 0.0).astype(np.float32)
         self._released_db = float(released[-1])
-        return released.astype(np.float32)
+        return released
 
 
 def _lowest(values: Block, width: int) -> Block:
@@ -128,4 +121,5 @@ def _lowest(values: Block, width: int) -> Block:
         lowest = np.minimum(lowest[reach:], lowest[:-reach])
         reach *= 2
     rest = width - reach
-    return np.minimum(lowest[rest:], lowest[: len(lowest) - rest])
+    both: Block = np.minimum(lowest[rest:], lowest[: len(lowest) - rest])
+    return both
