@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from distill_live.audio.ring import Count, Gauge, SharedRing
 from distill_live.codes.grid import CodeGrid
-from distill_live.engine.priority import request_realtime
+from distill_live.engine.priority import ENGINE_PRIORITY, request_realtime
 from distill_live.engine.reports import Reports
 from distill_live.engine.tape import Tape
 from distill_live.engine.timing import Timings
@@ -31,7 +31,6 @@ from distill_live.link import Link, Message
 from distill_live.params import Value
 
 RECORD: Final = f"{ROOT}/transport/record"
-REALTIME_PRIORITY: Final = 50
 WARM_UP_BLOCKS: Final = 24
 
 
@@ -73,7 +72,7 @@ def run_engine(settings: EngineSettings, supervisor: Connection, bridge: Connect
     except DistillError as error:
         up.send({"type": "engine", "state": "failed", "message": str(error)})
         return
-    up.send({"type": "engine", "state": "ready", "messages": [request_realtime(REALTIME_PRIORITY)]})
+    up.send({"type": "engine", "state": "ready", "messages": [f"The engine has {request_realtime(ENGINE_PRIORITY)}"]})
     try:
         loop.run()
     finally:
@@ -219,7 +218,7 @@ class LiveLoop:
         wanted = bool(args[0]) if args else not self.tape.recording
         text = self.tape.start_recording() if wanted else self.tape.stop_recording()
         self.reports.recording = self.tape.recording
-        self.bridge.send({"type": "done", "address": RECORD, "args": [text]})
+        self.bridge.send({"type": "done", "address": RECORD, "args": [self.tape.recording, text]})
         self.supervisor.send({"type": "engine", "state": "message", "message": text})
 
     def _must_be_encoded(self, address: str, args: tuple[Value, ...]) -> bool:

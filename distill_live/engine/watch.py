@@ -12,9 +12,8 @@ import torch
 
 from distill_live.codes.grid import Codes
 from distill_live.models.playable import Playable
-from distill_live.prior.guard import EXCERPT_S, Alarm, Guard, GuardState, guard_config, guard_excerpt
+from distill_live.prior.guard import EXCERPT_S, Alarm, GuardState, guard_excerpt
 
-FRAMES_PER_SECOND = 93.75
 SETTLE_COLUMNS = 3
 
 
@@ -31,13 +30,12 @@ class Watch:
     """Watches a stream of columns."""
 
     def __init__(self, model: Playable) -> None:
-        rate = FRAMES_PER_SECOND / model.frames_per_column
-        training = [grid.codes for grid in model.grids if not grid.held_out]
-        self._grids = training or [grid.codes for grid in model.grids]
+        self._grids = model.training_grids or tuple(grid.codes for grid in model.grids)
         self._loudness = code_loudness_db(model)
         self._grid_loudness = [self._loudness[g[:, :, 0]].max(1) for g in self._grids]
-        self._length = max(1, round(EXCERPT_S * rate))
-        self.guard = Guard(guard_config(rate, self._grids))
+        columns_per_second = model.mel.frames_per_second / model.frames_per_column
+        self._length = max(1, round(EXCERPT_S * columns_per_second))
+        self.guard = model.guard()
 
     def update(self, state: GuardState, column: Codes) -> tuple[GuardState, Alarm | None]:
         """Take one column ``[H, Q]`` in; says "loop" or "silence" when the stream is to start again."""

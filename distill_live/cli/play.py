@@ -1,0 +1,108 @@
+"""``distill-live play``: the instrument itself. Starts the processes, shows how they are, ends them.
+
+This process only watches: the sound is made by the engine, device and bridge processes (DESIGN.md, section 2).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from distill_live.cli.settings import parse_settings
+from distill_live.errors import UsageError
+
+
+@click.command(
+    "play",
+    epilog="""\b
+Example:
+  distill-live play
+  distill-live play mine.distill --midi-in nanoKONTROL --map patches/midi/generic-cc.toml
+  distill-live play mine.distill --device null --seconds 20 --record take.wav --log take.jsonl""",
+)
+@click.argument("model", required=False)
+@click.option("--device", help="Part of an output's name, or null for none; the system's default when not given.")
+@click.option("--block", type=int, default=256, show_default=True, help="The device's period, 64 to 4096 frames.")
+@click.option("--lead", type=int, default=2048, show_default=True, help="Frames rendered ahead, 512 to 48000.")
+@click.option("--pair", type=click.IntRange(1, 32), default=1, show_default=True, help="Which pair of outputs.")
+@click.option("--osc-port", type=int, default=7480, show_default=True, help="UDP port; the next free one when taken.")
+@click.option("--osc-bind", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--osc-root", default="/distill", show_default=True, help="For a second instance.")
+@click.option("--strict-port", is_flag=True, help="Refuse to start when the port is taken.")
+@click.option("--midi-in", help="Part of a MIDI input's name.")
+@click.option("--map", "midi_map", type=click.Path(path_type=Path), help="A MIDI map (TOML).")
+@click.option("--no-midi", is_flag=True, help="Do not look for MIDI at all.")
+@click.option("--seconds", type=float, help="End after so many seconds.")
+@click.option("--record", type=click.Path(path_type=Path, dir_okay=False), help="Record to this WAV from the start.")
+@click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Write the take log (JSON lines) here.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Which dice are thrown.")
+@click.option("--set", "settings", multiple=True, metavar="ID=VALUE", help="An initial value; may be given often.")
+@click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON lines.")
+def command(
+    model: str | None,
+    device: str | None,
+    block: int,
+    lead: int,
+    pair: int,
+    osc_port: int,
+    osc_bind: str,
+    osc_root: str,
+    strict_port: bool,
+    midi_in: str | None,
+    midi_map: Path | None,
+    no_midi: bool,
+    seconds: float | None,
+    record: Path | None,
+    log: Path | None,
+    seed: int,
+    settings: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Play MODEL (a .distill file, a name in the library, or the factory model) until Ctrl-C."""
+    if not 512 <= lead <= 48000:
+        raise UsageError(f"a lead of {lead} frames is not possible", fix="use --lead 512 to 48000")
+    if seconds is not None and not 0.0 < seconds <= 7 * 86400.0:
+        raise UsageError(f"--seconds {seconds:g} is no length", fix="use 0.1 or more")
+    from distill_live.cli.session import PlaySession, PlaySettings
+    from distill_live.control.bridge import BridgeSettings
+    from distill_live.engine.device import DeviceSettings
+    from distill_live.engine.params import load_all
+    from distill_live.engine.process import EngineSettings
+    from distill_live.models.library import home, resolve, sounds_folder
+
+    if midi_map is not None:
+        from distill_live.control.midimap import read_map
+
+        read_map(midi_map)  # say what is wrong with it before anything starts
+    frames = None if seconds is None else max(512, round(seconds * 48000) // 512 * 512)
+    plan = PlaySettings(
+        engine=EngineSettings(
+            resolve(model),
+            ring="",
+            lead=lead,
+            seed=seed,
+            params=parse_settings(settings),
+            log=log,
+            record=record,
+            frames=frames,
+            takes=home() / "takes",
+            device_block=block,
+            sounds=sounds_folder(),
+        ),
+        device=DeviceSettings(
+            ring="", device=device, block=block, first_channel=2 * (pair - 1), restart_frames=min(lead, 1024)
+        ),
+        bridge=BridgeSettings(
+            tuple(load_all().values()),
+            bind=osc_bind,
+            port=osc_port,
+            strict_port=strict_port,
+            osc_root=osc_root,
+            midi=not no_midi,
+            midi_in=midi_in,
+            midi_map=str(midi_map) if midi_map else None,
+        ),
+        as_json=as_json,
+    )
+    return PlaySession(plan).run()

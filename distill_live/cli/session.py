@@ -1,0 +1,190 @@
+"""One running instrument seen from the command line: which processes there are, and what is printed about them.
+
+The parent's only thread; it makes the shared ring and the links between the children, and nothing that sounds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+from distill_live.audio.ring import SharedRing
+from distill_live.control.bridge import BridgeSettings, run_bridge
+from distill_live.engine.device import DeviceSettings, run_device
+from distill_live.engine.loader import LoaderSettings, run_loader
+from distill_live.engine.process import EngineSettings, run_engine
+from distill_live.engine.supervisor import ChildSpec, Supervisor, terminate_like_interrupt
+from distill_live.link import Message, link_pair
+
+RING_SECONDS: Final = 2
+DRAIN_PATIENCE_S: Final = 3.0
+
+
+@dataclass(frozen=True)
+class PlaySettings:
+    """What plays, where to, and under whose control. The ring's name is filled in by the session."""
+
+    engine: EngineSettings
+    device: DeviceSettings
+    bridge: BridgeSettings
+    as_json: bool = False
+
+
+def _bridge(settings: BridgeSettings, supervisor: Connection, engine: Connection) -> None:
+    run_bridge(engine, supervisor, settings)
+
+
+class PlaySession:
+    """Runs the processes until the take is over, something essential is gone, or Ctrl-C."""
+
+    def __init__(self, settings: PlaySettings) -> None:
+        self.settings = settings
+        self.exit_code: int | None = None
+        self._sounding = False
+        self._draining_until: float | None = None
+        self._status: Message = {}
+        self._told: set[str] = set()
+        self._shown_at = 0.0
+
+    def run(self) -> int:
+        """Returns the exit code."""
+        ring = SharedRing.create(RING_SECONDS * 48000, 2)
+        try:
+            with terminate_like_interrupt(), Supervisor(self._hear) as supervisor:
+                self._start(supervisor, ring)
+                try:
+                    while self.exit_code is None:
+                        supervisor.poll(0.1)
+                        self._look(supervisor, ring)
+                except KeyboardInterrupt:
+                    self._say("stopping.")
+                    self.exit_code = 0
+        finally:
+            self._clear_line()
+            ring.close()
+            ring.unlink()
+        return self.exit_code or 0
+
+    def _start(self, supervisor: Supervisor, ring: SharedRing) -> None:
+        s = self.settings
+        engine_end, bridge_end = link_pair()
+        engine_loader, loader_end = link_pair()
+        engine = replace(s.engine, ring=ring.name)
+        supervisor.start(ChildSpec("engine", run_engine, engine, (engine_end, engine_loader)))
+        device = replace(s.device, ring=ring.name)
+        supervisor.start(ChildSpec("device", run_device, device, restart=True, fades=True))
+        supervisor.start(ChildSpec("bridge", _bridge, s.bridge, (bridge_end,)))
+        supervisor.start(ChildSpec("loader", run_loader, LoaderSettings(s.engine.model), (loader_end,)))
+        self._supervisor = supervisor
+
+    def _look(self, supervisor: Supervisor, ring: SharedRing) -> None:
+        if not self._sounding and ring.read > 0:
+            self._sounding = True
+            self._event({"type": "play", "state": "sounding"})
+        if self._draining_until is not None and (ring.fill == 0 or time.monotonic() > self._draining_until):
+            self.exit_code = 0
+        self._show_status()
+
+    # ------------------------------------------------------------------ what the children say
+
+    def _hear(self, name: str, message: Message) -> None:
+        kind = message.get("type")
+        if kind == "fatal":
+            self._fail(str(message["text"]), int(message.get("exit_code", 1)))
+        elif kind == "child":
+            self._child(name, message)
+        elif kind == "status":
+            self._status = message
+        elif kind == "engine":
+            self._engine(message)
+        elif kind == "device":
+            self._device(message)
+        elif kind == "bridge":
+            self._bridge(message)
+
+    def _child(self, name: str, message: Message) -> None:
+        if message.get("state") != "ended" or self.exit_code is not None:
+            return
+        if name == "engine" and self._draining_until is None:
+            self._fail("the engine has ended unexpectedly; start again.", 1)
+        elif name == "bridge" and self.exit_code is None:
+            self._say("the bridge is gone: the sound goes on, without OSC and MIDI.")
+
+    def _engine(self, message: Message) -> None:
+        state = message.get("state")
+        if state == "failed":
+            self._fail(str(message["message"]), 1)
+        elif state == "message":
+            self._say(str(message["message"]))
+        elif state == "finished":
+            self._event({"type": "play", "state": "finished", **message["stats"]})
+            self._draining_until = time.monotonic() + DRAIN_PATIENCE_S
+        for sentence in message.get("messages", ()):
+            self._say(sentence)
+
+    def _device(self, message: Message) -> None:
+        self._event({"type": "play", "state": "device", **{k: v for k, v in message.items() if k != "type"}})
+        self._supervisor.send("engine", {"type": "device", "name": message.get("name", "")})
+        for sentence in message.get("messages", ()):
+            self._say(sentence)
+        if not self.settings.as_json:
+            self._say(f"playing to {message.get('name')} ({message.get('state')}).")
+
+    def _bridge(self, message: Message) -> None:
+        if message.get("osc_port") is None:
+            self._fail(" ".join(message.get("messages", ())) or "the bridge could not start.", 1)
+            return
+        ready = {k: message.get(k) for k in ("osc_port", "midi_in", "midi_ports")}
+        self._event({"type": "play", "state": "ready", **ready})
+        if not self.settings.as_json:
+            midi = f", MIDI from {message['midi_in']}" if message.get("midi_in") else ", no MIDI"
+            self._say(f"OSC on UDP port {message['osc_port']}{midi}.")
+        for sentence in message.get("messages", ()):
+            self._say(sentence)
+
+    # ------------------------------------------------------------------ what is printed
+
+    def _fail(self, sentence: str, exit_code: int) -> None:
+        if self.exit_code is None:
+            self._clear_line()
+            self._event({"type": "play", "state": "failed", "message": sentence})
+            print(f"distill-live: {sentence}", file=sys.stderr)
+            self.exit_code = exit_code or 1
+
+    def _say(self, sentence: str) -> None:
+        if sentence in self._told:
+            return
+        self._told.add(sentence)
+        if self.settings.as_json:
+            self._event({"type": "message", "text": sentence})
+        else:
+            self._clear_line()
+            print(sentence, file=sys.stderr)
+
+    def _event(self, record: dict[str, Any]) -> None:
+        if self.settings.as_json:
+            print(json.dumps(record), flush=True)
+
+    def _show_status(self) -> None:
+        now = time.monotonic()
+        due = 0.25 if sys.stderr.isatty() else 1.0
+        if not self._status or now - self._shown_at < due:
+            return
+        self._shown_at = now
+        s = self._status
+        if self.settings.as_json:
+            self._event(s)
+        elif sys.stderr.isatty():
+            text = (
+                f"{s['state']}  {s['model']}  load {100 * s['load']:.0f} %  "
+                f"latency {s['latency_ms']:.0f} ms  xruns {s['xruns']}  {s['device']}"
+            )
+            print(f"\r{text[:100]:100}", end="", file=sys.stderr, flush=True)
+
+    def _clear_line(self) -> None:
+        if not self.settings.as_json and sys.stderr.isatty():
+            print("\r" + " " * 100 + "\r", end="", file=sys.stderr)
