@@ -207,5 +207,6 @@ def _first_look_window(n_fft: int, hop: int) -> Floats:
 
 
 def _check(name: str, value: int, legal: tuple[int, int]) -> None:
-    if not legal[0] <= value <= legal[1]:
-        raise DistillError(f"{name} {value} is out of range", fix=f"use {legal[0]} to {legal[1]}")
+    whole = isinstance(value, int) and not isinstance(value, bool)  # a model file may hold anything
+    if not whole or not legal[0] <= value <= legal[1]:
+        raise DistillError(f"{name} cannot be {value!r}", fix=f"use a whole number from {legal[0]} to {legal[1]}")
