@@ -129,7 +129,7 @@ class DeviceProcess:
         except DeviceError as error:
             if self.settings.device is not None and not self._ran_before:
                 raise
-            self._messages.append(f"{error.what}: the sound goes nowhere until there is one.")
+            self._messages.append(f"{error} Until then the sound goes nowhere, in real time.")
             output = self._started(self._null())
         self._ran_before = True
         return output
@@ -152,10 +152,11 @@ class DeviceProcess:
         """Until quit (False), the output's end (False), or a device appears in place of the null one (True)."""
         looking = isinstance(output, NullOutput) and self.settings.device != NULL_NAME
         look_at = time.monotonic() + _LOOK_AGAIN_S
+        s = self.settings
         while not self._quit and output.alive():
             self._obey(_POLL_S)
             if looking and time.monotonic() >= look_at:
-                if portaudio.available(self.settings.device):
+                if portaudio.available(s.device, s.sample_rate, s.first_channel):
                     return True
                 look_at = time.monotonic() + _LOOK_AGAIN_S
         return False

@@ -112,14 +112,17 @@ def name_jack_client() -> None:
         library.PaJack_SetClientName(ctypes.c_char_p(_JACK_CLIENT))
 
 
-def available(wanted: str | None) -> bool:
-    """Look around again; only while no stream is open. Whether the output that is wanted is there now."""
+def available(wanted: str | None, sample_rate: int, first: int) -> bool:
+    """Look around again, while no stream is open: whether the output that is wanted is there and would play."""
     sounddevice = devices.load_portaudio()
     try:
         with devices.quiet_stderr():
             sounddevice._terminate()
             sounddevice._initialize()
-        devices.pick_output(devices.scan(), wanted)
+            chosen = devices.pick_output(devices.scan(), wanted)
+            sounddevice.check_output_settings(
+                chosen.index, _channels_to_open(chosen, first), "float32", samplerate=sample_rate
+            )
     except (DeviceError, sounddevice.PortAudioError):
         return False
     return True
