@@ -135,7 +135,8 @@ class Bridge:
         self._errors = RateLimiter()
         self._sentences = RateLimiter()
         self._quit = False
-        self._announce(_opening_words(settings, self.osc.port))
+        found = self.midi.tend() if self.midi is not None else None
+        self._announce([*_opening_words(settings, self.osc.port), *(found or [])])
 
     def run(self) -> None:
         """Turn until told to quit, or until nobody is left on either link."""
@@ -254,7 +255,7 @@ class Bridge:
         if self.midi is None:
             return
         sentences = self.midi.tend()
-        if sentences:
+        if sentences is not None:
             self._announce(sentences)
         for message in self.midi.poll():
             self._apply(self.mapper.translate(message), None, "midi")

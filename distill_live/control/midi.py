@@ -11,6 +11,7 @@ client has been opened, so such a client is left as it is, for the rest of the p
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import sys
@@ -28,8 +29,6 @@ CLIENT_NAME: Final = "distill-live"
 VIRTUAL_IN: Final = "distill-live in"
 LOOK_EVERY_S: Final = 1.0
 MOST_QUEUED: Final = 4096
-
-_abandoned: list[Any] = []  # clients of dead servers: closing or forgetting them would crash (see above)
 
 
 class MidiInput:
@@ -71,11 +70,15 @@ class MidiInput:
             return messages
         return messages
 
-    def tend(self) -> list[str]:
-        """Once a second: look what is there, open and re-open. Returns sentences when something changed."""
+    def tend(self) -> list[str] | None:
+        """Once a second: look what is there, open and re-open.
+
+        Returns:
+            None when nothing has changed, else what to tell the user: perhaps nothing.
+        """
         now_s = time.monotonic()
         if now_s - self._looked_s < LOOK_EVERY_S:
-            return []
+            return None
         self._looked_s = now_s
         before = (self.name, self.ports)
         self._look_for_systems()
@@ -111,14 +114,16 @@ class MidiInput:
         except OSError:  # full (it is awake already) or closing
             return
 
-    def _words(self, before: tuple[str | None, list[str]]) -> list[str]:
+    def _words(self, before: tuple[str | None, list[str]]) -> list[str] | None:
         words: list[str] = []
         if self.name != before[0]:
             words.append(f"MIDI comes from {self.name}." if self.name else f"the MIDI port {before[0]} is gone.")
         elif self.wanted and not self.name:
             words.append(str(no_such_port(self.wanted, self.ports)))
         said, self._said = self._said, "".join(words)
-        return words if self._said != said or before[1] != self.ports else []
+        if before == (self.name, self.ports) and self._said == said:
+            return None
+        return words if self._said != said else []
 
 
 class _System:
@@ -159,8 +164,9 @@ class _System:
             self._client.delete()
 
     def abandon(self) -> None:
-        """The server is dead: keep its clients untouched for ever (a server of ALSA's kind does not die)."""
-        _abandoned.extend((self._client, self._device))
+        """The server is dead: keep its clients untouched for ever, at the end of the process too."""
+        for client in (self._client, self._device):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))
 
     def _open_device(self, name: str) -> None:
         device = _client(self.api, f"{CLIENT_NAME} device")

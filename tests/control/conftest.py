@@ -152,7 +152,7 @@ def _first(supervisor: Link) -> Message:
     raise AssertionError("the bridge never announced itself")
 
 
-@pytest.fixture()
+@pytest.fixture
 def registry() -> Registry:
     return Registry(PARAMS)
 
@@ -168,11 +168,11 @@ def rig(settings: BridgeSettings) -> Iterator[Rig]:
         yield opened
 
 
-@pytest.fixture()
-def own_rig(settings: BridgeSettings) -> Iterator[Callable[..., Any]]:
+@pytest.fixture
+def own_rig(settings: BridgeSettings) -> Callable[..., Any]:
     """Open a rig of one's own: ``with own_rig(midi=True) as rig``."""
 
     def opener(**changes: Any) -> Any:
         return open_rig(replace(settings, **changes))
 
-    yield opener
+    return opener
