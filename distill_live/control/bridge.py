@@ -23,21 +23,21 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Final
 
-from distill_live.control.codes import EngineGoneError, RateLimiter, TooFarError
+from distill_live.control.codes import TooFarError
 from distill_live.control.desk import Desk, EngineEvent, Outcome
+from distill_live.control.engineside import EngineSide
 from distill_live.control.mapper import MidiMapper
 from distill_live.control.midi import MidiInput
 from distill_live.control.midimap import MidiMap, read_map
-from distill_live.control.namespace import ModelInfo, Namespace
+from distill_live.control.namespace import Namespace
 from distill_live.control.osc import Client, OscSocket, seconds_ahead
-from distill_live.control.outbox import Outbox
+from distill_live.control.replies import Replies
 from distill_live.control.validate import Call, Group, parse_datagram
 from distill_live.errors import DistillError, UsageError
-from distill_live.events import ROOT, param_address
-from distill_live.link import Link, Message
-from distill_live.params import Param, Registry, Value
+from distill_live.events import ROOT
+from distill_live.link import Link
+from distill_live.params import Param, Registry
 
-GONE: Final = "engine gone"
 MOST_AHEAD_S: Final = 2.0
 MOST_SCHEDULED: Final = 1024
 BACKLOG: Final = 65_536  # datagrams taken from the kernel and not read yet; the oldest fall out
@@ -120,27 +120,24 @@ class Bridge:
         Raises:
             DistillError: when the port, the root or the map cannot be had.
         """
-        self.engine, self.supervisor = engine, supervisor
+        self.supervisor = supervisor
         midi_map = read_map(Path(settings.midi_map)) if settings.midi_map else MidiMap()
         self.desk = Desk(Namespace(Registry(settings.params), settings.osc_root))
         self.mapper = MidiMapper(midi_map, self.desk.namespace.registry, self.desk.namespace.root)
         self.osc = OscSocket(settings.bind, settings.port, settings.strict_port)
         self.midi = MidiInput(settings.midi_in or midi_map.device.input) if settings.midi else None
-        self.outbox = Outbox()
+        self.replies = Replies(self.osc, self.desk, lambda sentence: self._announce((sentence,)))
+        self.engine = EngineSide(engine, self.desk, self.replies)
         self._backlog: deque[tuple[bytes, Client]] = deque(maxlen=BACKLOG)
         self._schedule: list[_Scheduled] = []
         self._serial = itertools.count(1)
-        self._syncs: dict[int, tuple[Client | None, int]] = {}
-        self._askers: dict[str, Client] = {}  # who last sent each command: there "done" and "error" go
-        self._errors = RateLimiter()
-        self._sentences = RateLimiter()
         self._quit = False
         found = self.midi.tend() if self.midi is not None else None
         self._announce([*_opening_words(settings, self.osc.port), *(found or [])])
 
     def run(self) -> None:
         """Turn until told to quit, or until nobody is left on either link."""
-        while not self._quit and not (self.engine.closed and self.supervisor.closed):
+        while not self._quit and not (self.engine.link.closed and self.supervisor.closed):
             self._wait()
             self.turn()
 
@@ -153,9 +150,7 @@ class Bridge:
             due = heapq.heappop(self._schedule)
             self._apply(due.group.calls, due.client, "osc")
         self._play_midi()
-        self._hear_engine()
-        for message in self.outbox.messages():
-            self.engine.send(message)
+        self.engine.turn()
         self._quit = self._quit or any(m.get("type") == "quit" for m in self.supervisor.poll())
 
     def close(self) -> None:
@@ -166,7 +161,7 @@ class Bridge:
     def _wait(self) -> None:
         if self._backlog:
             return
-        sources: list[Any] = [link.connection for link in (self.engine, self.supervisor) if not link.closed]
+        sources: list[Any] = [link.connection for link in (self.engine.link, self.supervisor) if not link.closed]
         sources.append(self.osc.socket)
         if self.midi is not None:
             sources.append(self.midi.wake)
@@ -184,7 +179,7 @@ class Bridge:
         parsed = parse_datagram(data)
         if parsed.refused:
             self.desk.state.refused += 1
-            self._error(client, "", "malformed", f"this is not OSC as we take it: {parsed.refused}")
+            self.replies.error(client, "", "malformed", f"this is not OSC as we take it: {parsed.refused}")
         for group in parsed.groups:
             ahead_s = seconds_ahead(group.time_tag)
             if ahead_s > 0:
@@ -196,7 +191,7 @@ class Bridge:
         if ahead_s > MOST_AHEAD_S or len(self._schedule) >= MOST_SCHEDULED:
             what = f"a time tag {ahead_s:.1f} s ahead cannot be kept"
             error = TooFarError(what, fix=f"send at most {MOST_AHEAD_S:g} s and {MOST_SCHEDULED} bundles ahead")
-            self._refuse(client, group.calls[0].address, error)
+            self.replies.refuse(client, group.calls[0].address, error)
             return
         heapq.heappush(self._schedule, _Scheduled(time.monotonic() + ahead_s, next(self._serial), group, client))
 
@@ -207,49 +202,34 @@ class Bridge:
             try:
                 outcome = self._outcome(call, client)
             except DistillError as error:
-                self._refuse(client, call.address, error)
+                self.replies.refuse(client, call.address, error)
                 continue
             self.desk.commit(outcome.events)
             events += outcome.events
             if outcome.sync is not None:
-                self._queue(events, source)
+                self.engine.put(events, source, client)
                 events = []
-                self._queue_sync(outcome.sync, client)
+                self.engine.put_sync(outcome.sync, client)
             self._answer(client, call, outcome)
-        self._queue(events, source)
+        self.engine.put(events, source, client)
 
     def _outcome(self, call: Call, client: Client | None) -> Outcome:
         target = self.desk.namespace.target(call.address)
         if target is None:
             if not self.desk.namespace.is_reply(call.address):
-                self._error(client, call.address, "unknown_address", f"nothing has the address {call.address}.")
+                self.replies.error(client, call.address, "unknown_address", f"nothing has the address {call.address}.")
             self.desk.state.refused += 1
             return Outcome()
         outcome = self.desk.handle(call, target)
         if outcome.events or outcome.sync is not None:
-            self.outbox.check_room()
-            if self.engine.closed:
-                raise EngineGoneError("the engine is not there, nothing was changed", fix="wait until it is back")
+            self.engine.check_room()
         return outcome
 
     def _answer(self, client: Client | None, call: Call, outcome: Outcome) -> None:
         if outcome.notice is not None:
-            self._error(client, call.address, *outcome.notice)
-        if client is None:
-            return
+            self.replies.error(client, call.address, *outcome.notice)
         for address, args in outcome.replies:
-            self.osc.send(client, address, args)
-        self._askers.update({event.address: client for event in outcome.events if not event.is_value})
-
-    def _queue(self, events: Sequence[EngineEvent], source: str) -> None:
-        if events:
-            self.outbox.put(events, source)
-            self.desk.state.coalesced = self.outbox.coalesced
-
-    def _queue_sync(self, token: int, client: Client | None) -> None:
-        serial = next(self._serial)
-        self._syncs[serial] = (client, token)
-        self.outbox.put_sync(serial)
+            self.replies.send(client, address, args)
 
     def _play_midi(self) -> None:
         if self.midi is None:
@@ -259,77 +239,6 @@ class Bridge:
             self._announce(sentences)
         for message in self.midi.poll():
             self._apply(self.mapper.translate(message), None, "midi")
-
-    def _hear_engine(self) -> None:
-        for message in self.engine.poll():
-            self._engine_message(message)
-        if self.engine.closed and self.desk.state.state != GONE:
-            self._engine_left()
-
-    def _engine_left(self) -> None:
-        self.desk.state.state = GONE
-        self.desk.recording = False
-        for client, _ in self._syncs.values():
-            self._refuse(client, self.desk.namespace.address("sync"), EngineGoneError("the engine is not there"))
-        self._syncs.clear()
-        self.outbox = Outbox(coalesced=self.outbox.coalesced)
-        self._announce(("the engine is not there, all values stay as they are.",))
-
-    def _engine_message(self, message: Message) -> None:
-        kind = message.get("type")
-        if kind == "ack":
-            self.outbox.acknowledge(int(message["batch"]))
-        elif kind == "values":
-            self._mirror(message["values"])
-        elif kind == "status":
-            for name in ("load", "xruns", "xruns_minute", "latency_ms", "queue", "model", "state", "device"):
-                setattr(self.desk.state, name, message.get(name, getattr(self.desk.state, name)))
-        elif kind == "synced":
-            self._synced(message.get("token"))
-        elif kind == "model":
-            self.desk.namespace.set_model(ModelInfo.from_message(message))
-            self.desk.state.model = self.desk.namespace.model.name
-        elif kind in ("done", "error"):
-            self._report(message)
-
-    def _mirror(self, values: dict[str, Value]) -> None:
-        under_way = self.outbox.under_way()
-        for param_id, value in values.items():
-            if param_id in self.desk.namespace.registry and param_address(param_id) not in under_way:
-                self.desk.bank.publish(param_id, value)
-
-    def _synced(self, serial: object) -> None:
-        self.outbox.synced()
-        client, token = self._syncs.pop(serial, (None, 0)) if isinstance(serial, int) else (None, 0)
-        if client is not None:
-            self.osc.send(client, self.desk.namespace.address("synced"), (token,))
-
-    def _report(self, message: Message) -> None:
-        """The engine has done a command, or says why not: to the client who last asked for it."""
-        address = str(message.get("address", ""))
-        args = tuple(message.get("args", ()))
-        shown = self.desk.namespace.root + address.removeprefix(ROOT)
-        failed = message["type"] == "error"
-        if address == f"{ROOT}/transport/record":
-            self.desk.recording = not failed and bool(args and args[0])
-        client = self._askers.get(address)
-        if failed:
-            self._error(client, shown, str(message.get("code", "refused")), str(message.get("text", "")))
-        elif client is not None:
-            self.osc.send(client, self.desk.namespace.address("done"), (shown, *args))
-
-    def _refuse(self, client: Client | None, address: str, error: DistillError) -> None:
-        self.desk.state.refused += 1
-        self._error(client, address, error.code, str(error))
-
-    def _error(self, client: Client | None, address: str, code: str, text: str) -> None:
-        """Tell the sender, once per address, code and second; what came from MIDI or nobody goes to the screen."""
-        if not self._errors.allows((client, address, code)):
-            return
-        if client is not None:
-            self.osc.send(client, self.desk.namespace.address("error"), (address, code, text[:400]))
-        elif self._sentences.allows(text):
-            self._announce((text,))
 
     def _announce(self, sentences: Sequence[str]) -> None:
         midi_in = self.midi.name if self.midi is not None else None

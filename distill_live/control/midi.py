@@ -152,13 +152,17 @@ class _System:
     def look(self, wanted: str | None) -> None:
         """See which ports there are; let go of the device's when it is gone, open the one wanted when it is there."""
         self.seen = list(self._client.get_ports())
-        if self._device is not None and self.device_name not in self.seen:
+        if self._device is not None and self.device_name not in self.seen and self._alive():
             self._close_device()
         name = find_port(wanted, self.seen) if wanted else None
         if self._device is None and name is not None:
             self._open_device(name)
 
     def leave(self) -> None:
+        """Close what is open, unless the server has died since the last look."""
+        if not self._alive():
+            self.abandon()
+            return
         self._close_device()
         with _quiet():
             self._client.delete()
@@ -167,6 +171,9 @@ class _System:
         """The server is dead: keep its clients untouched for ever, at the end of the process too."""
         for client in (self._client, self._device):
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))
+
+    def _alive(self) -> bool:
+        return midi_systems().get(self.api) == self.identity
 
     def _open_device(self, name: str) -> None:
         device = _client(self.api, f"{CLIENT_NAME} device")
