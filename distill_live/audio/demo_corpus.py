@@ -94,7 +94,7 @@ def _in_room(dry: Signal, t60_s: float, rng: np.random.Generator) -> Signal:
         noise = voices.shaped_noise(length, voices.band(low_hz, high_hz), rng)
         echo[-length:] += noise * voices.envelope(length, 0.004, part * t60_s)
     echo /= np.sqrt(np.square(echo).sum())
-    size = 1 << (len(dry) + len(echo) - 1).bit_length()
+    size = voices.fast_size(len(dry) + len(echo))
     return np.fft.irfft(np.fft.rfft(dry, size) * np.fft.rfft(echo, size), size)[: len(dry)]
 
 

@@ -67,7 +67,7 @@ def degree_hz(degree: int) -> float:
 
 def melody(bars: int, rhythm: str, low: int, high: int, rng: np.random.Generator) -> list[Note]:
     """A motif of two bars, taken up again with changes, ending on D; it rises and falls in loudness."""
-    chords = _chords(bars, rng)
+    roots = _chords(bars, rng)
     motif = [_RHYTHMS[rhythm][int(rng.integers(len(_RHYTHMS[rhythm])))] for _ in range(2)]
     notes: list[Note] = []
     degree = low + 7 * round((high - low) / 14) if high - low >= 7 else (low + high) // 2
@@ -78,7 +78,7 @@ def melody(bars: int, rhythm: str, low: int, high: int, rng: np.random.Generator
             turn = int(turns[bar % 2, place]) if rng.random() < 0.75 else int(rng.choice((-1, 1, 2, -2)))
             degree = _within(degree + turn, low, high)
             if step % 8 == 0:
-                degree = _nearest_chord_tone(degree, chords[bar])
+                degree = _nearest_chord_tone(degree, roots[bar], low, high)
             if rng.random() > 0.08:
                 arc = 0.55 + 0.35 * np.sin(np.pi * (bar + step / 16) / bars)
                 notes.append(Note(16 * bar + step, steps, degree, _velocity(arc + 0.1 * (step % 4 == 0), rng)))
@@ -144,11 +144,9 @@ def _chords(bars: int, rng: np.random.Generator) -> list[int]:
     return [root - 7 if root > 3 else root for root in roots]
 
 
-def _nearest_chord_tone(degree: int, root: int) -> int:
-    return min(
-        (degree + offset for offset in (0, -1, 1, -2, 2)),
-        key=lambda d: ((d - root) % 7 not in (0, 2, 4), abs(d - degree)),
-    )
+def _nearest_chord_tone(degree: int, root: int, low: int, high: int) -> int:
+    near = [degree + offset for offset in (0, -1, 1, -2, 2) if low <= degree + offset <= high]
+    return min(near, key=lambda d: ((d - root) % 7 not in (0, 2, 4), abs(d - degree)))
 
 
 def _within(degree: int, low: int, high: int) -> int:

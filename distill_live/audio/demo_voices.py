@@ -43,9 +43,15 @@ def ring(hz: Signal, gains: Signal, t60_s: Signal, samples: int) -> Signal:
 
 def shaped_noise(samples: int, shape: Callable[[Signal], Signal], rng: np.random.Generator) -> Signal:
     """White noise of RMS 1 whose spectrum is multiplied by ``shape(hz)``."""
-    spectrum = np.fft.rfft(rng.standard_normal(samples))
-    hz: Signal = np.fft.rfftfreq(samples, 1 / RATE).astype(np.float64)
-    return np.fft.irfft(spectrum * shape(hz), samples)
+    size = fast_size(samples)
+    hz: Signal = np.fft.rfftfreq(size, 1 / RATE).astype(np.float64)
+    return np.fft.irfft(np.fft.rfft(rng.standard_normal(size)) * shape(hz), size)[:samples]
+
+
+def fast_size(samples: int) -> int:
+    """A little more than ``samples``, with small prime factors only: a transform of a prime length takes ages."""
+    step = max(1, 1 << max(0, samples.bit_length() - 5))
+    return -(-samples // step) * step
 
 
 def band(low_hz: float, high_hz: float) -> Callable[[Signal], Signal]:
@@ -55,10 +61,10 @@ def band(low_hz: float, high_hz: float) -> Callable[[Signal], Signal]:
 
 def envelope(samples: int, attack_s: float, t60_s: float, release_s: float = 0.02) -> Signal:
     """A rounded rise, a fall by 60 dB in ``t60_s``, and a rounded end at zero."""
-    seconds = np.arange(samples) / RATE
-    rise = np.sin(np.clip(seconds / attack_s, 0.0, 1.0) * np.pi / 2) ** 2
-    end = np.sin(np.clip((samples / RATE - seconds) / release_s, 0.0, 1.0) * np.pi / 2) ** 2
-    curve: Signal = rise * end * np.exp(-np.log(1000.0) * seconds / t60_s)
+    curve: Signal = np.exp(np.arange(samples) * (-np.log(1000.0) / (t60_s * RATE)))
+    rise, end = min(round(attack_s * RATE), samples), min(round(release_s * RATE), samples)
+    curve[:rise] *= np.sin(np.arange(rise) / rise * np.pi / 2) ** 2
+    curve[samples - end :] *= np.cos(np.arange(end) / end * np.pi / 2) ** 2
     return curve
 
 
@@ -173,25 +179,28 @@ def bowed(hz: Signal, loudness: Signal, rng: np.random.Generator, vibrato_cents:
 
 def formants(signal: Signal, centres_hz: tuple[float, ...], floor: float = 0.12) -> Signal:
     """``signal`` through a body or a mouth: resonances of a sixth of their frequency, ``floor`` between them."""
-    hz = np.fft.rfftfreq(len(signal), 1 / RATE)
+    size = fast_size(len(signal) + RATE // 4)  # room for the resonances to die away in
+    hz = np.fft.rfftfreq(size, 1 / RATE)
     gain = np.full(len(hz), floor)
     for order, centre_hz in enumerate(centres_hz):
         gain += 0.75**order * np.exp(-0.5 * ((hz - centre_hz) / (centre_hz / 6.0 + 40.0)) ** 2)
-    return np.fft.irfft(np.fft.rfft(signal) * gain, len(signal))
+    return np.fft.irfft(np.fft.rfft(signal, size) * gain, size)[: len(signal)]
 
 
 def _wavetable(gains: Signal) -> Signal:
     spectrum = np.zeros(_TABLE // 2 + 1, dtype=complex)
     spectrum[1 : len(gains) + 1] = -1j * gains
     table = np.fft.irfft(spectrum)
-    return table / np.abs(table).max()
+    scaled: Signal = table / np.abs(table).max()
+    return scaled
 
 
 def _look_up(table: Signal, phase: Signal) -> Signal:
     place = (phase % 1.0) * _TABLE
     index = place.astype(int)
     part = place - index
-    return table[index % _TABLE] * (1.0 - part) + table[(index + 1) % _TABLE] * part
+    values: Signal = table[index % _TABLE] * (1.0 - part) + table[(index + 1) % _TABLE] * part
+    return values
 
 
 def kick(velocity: float, rng: np.random.Generator) -> Signal:

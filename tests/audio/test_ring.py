@@ -96,7 +96,7 @@ def produce(name: str, frames: int) -> None:
 
 
 def test_every_frame_arrives_once_and_in_order_from_another_process(ring: SharedRing) -> None:
-    frames = 300_000
+    frames = 100_000
     child = multiprocessing.get_context("spawn").Process(target=produce, args=(ring.name, frames))
     child.start()
     heard, out = 0, np.zeros((256, 2), dtype=np.float32)
