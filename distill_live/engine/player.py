@@ -103,7 +103,7 @@ class RingPlayer:
     def _fill(self, out: Floats) -> None:
         frames = len(out)
         fill = self.ring.fill
-        if not self._playing and self._wanted and fill >= self.restart_frames:
+        if not self._playing and self._wanted and self._enough(fill):
             self._begin()
         if not self._playing:
             out[:] = 0
@@ -119,6 +119,10 @@ class RingPlayer:
             elif self._rise_at == 0:  # the fade-out is complete
                 self._playing = False
         self._last[:] = out[frames - 1]
+
+    def _enough(self, fill: int) -> bool:
+        """The restart level, or whatever is there when no more will come (the end of a very short take)."""
+        return fill >= self.restart_frames or (fill > 0 and not self.ring.count(Count.PRODUCING))
 
     def _begin(self) -> None:
         self._playing = True

@@ -52,6 +52,16 @@ def test_nothing_sounds_before_the_ring_holds_the_restart_level(ring: SharedRing
     assert ring.count(Count.UNDERRUNS) == 0
 
 
+def test_a_take_shorter_than_the_restart_level_sounds_once_no_more_will_come(ring: SharedRing) -> None:
+    player = RingPlayer(ring, RATE, RESTART)
+    ring.write(constant(300))
+    assert not pull(player, 512).any()
+    ring.publish(Count.PRODUCING, 0)
+    assert pull(player, 512).any()
+    assert ring.fill == 0
+    assert ring.count(Count.UNDERRUNS) == 0
+
+
 def test_the_start_is_a_fade_in_and_after_it_the_ring_comes_out_bit_for_bit(ring: SharedRing) -> None:
     player = RingPlayer(ring, RATE, RESTART)
     noise = np.random.default_rng(1).uniform(-1, 1, (8192, 2)).astype(np.float32)
