@@ -132,7 +132,7 @@ def _decode(path: Path, most_seconds: float | None) -> tuple[Floats, int, bool]:
     """The samples ``[C, T]`` that are really in the file (or its first ``most_seconds``), its rate, if that is all."""
     try:
         with soundfile.SoundFile(path) as file:
-            wanted = None if most_seconds is None else int(most_seconds * file.samplerate)
+            wanted = None if most_seconds is None else round(most_seconds * file.samplerate)
             pieces = _pieces(file, wanted)
             whole = wanted is None or sum(len(p) for p in pieces) < wanted or not len(file.read(1))
             return np.ascontiguousarray(np.concatenate(pieces).T), file.samplerate, whole
