@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,27 @@ def tiny_playable(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pla
         return made[key]
 
     return make
+
+
+@pytest.fixture
+def live_torch() -> Iterator[None]:
+    """Torch as a process that plays has it, and as it was again afterwards."""
+    import torch
+
+    from distill_live.engine.torch_setup import prepare_torch
+
+    threads = torch.get_num_threads()
+    prepare_torch()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def denormals_come_back() -> Iterator[None]:
+    """Whatever a test has set for the live path, hypothesis needs subnormal numbers in the next."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
 
 
 @pytest.fixture

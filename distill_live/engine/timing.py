@@ -11,7 +11,7 @@ class Timings:
     >>> t = Timings(4)
     >>> for ms in (1.0, 2.0, 3.0): t.add(ms / 1000)
     >>> t.summary()["p50"], t.summary()["max"], t.summary()["n"]
-    (2.0, 3.0, 3)
+    (2.0, 3.0, 3.0)
     """
 
     def __init__(self, size: int = 1 << 16) -> None:

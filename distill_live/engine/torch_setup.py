@@ -1,4 +1,4 @@
-"""How torch is set in a process that plays: one intra-op thread, denormals flushed, no autograd.
+"""How torch is set in a process that plays: one intra-op thread, denormals flushed.
 
 Two torch threads under contention were three to five times slower than one (MODEL.md, trap 11).
 """
@@ -22,4 +22,3 @@ def prepare_torch() -> None:
 
     torch.set_num_threads(LIVE_THREADS)
     torch.set_flush_denormal(True)
-    torch.set_grad_enabled(False)

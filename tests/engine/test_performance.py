@@ -1,0 +1,278 @@
+"""A performance is deterministic, its edits land at the next hop, and what was generated is never lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distill_live.engine.performance import BLOCK, PANIC, START, STOP, SWAP, Performance
+from distill_live.engine.replay import render, replay
+from distill_live.engine.take import TakeStart, add_assets, encode_codes, header
+from distill_live.errors import DistillError, ParamError, TakeError, UnknownNameError
+from distill_live.events import ControlEvent, TakeWriter, read_take, set_event
+from distill_live.models.playable import Playable
+
+pytestmark = pytest.mark.usefixtures("live_torch")
+Events = Sequence[tuple[int, ControlEvent]]
+
+
+@pytest.fixture(params=["frames", "bands", "reference"])
+def any_grid(request: pytest.FixtureRequest, tiny_playable: Callable[..., Playable]) -> Playable:
+    return tiny_playable(grid=request.param)
+
+
+@pytest.fixture
+def model(tiny_playable: Callable[..., Playable]) -> Playable:
+    return tiny_playable()
+
+
+def play(
+    model: Playable, events: Events = (), blocks: int = 160, seed: int = 7
+) -> tuple[np.ndarray, list[np.ndarray], Performance]:
+    """Sound [2, T], the codes that sounded in each block, and the performance afterwards."""
+    performance = Performance(model, seed)
+    codes: list[np.ndarray] = []
+    timed = [ControlEvent(block * BLOCK, e.address, e.args, e.source) for block, e in events]
+
+    def observe(p: Performance) -> None:
+        codes.append(p.sounding.codes.copy())
+
+    sound = np.concatenate(list(render(performance, timed, blocks * BLOCK, observe)), axis=1)
+    return sound, codes, performance
+
+
+def first_difference(a: np.ndarray, b: np.ndarray) -> int:
+    differs = np.flatnonzero((a != b).any(axis=0))
+    return int(differs[0]) if len(differs) else -1
+
+
+def swap(level: int, slot: str, amount: float = 1.0) -> ControlEvent:
+    return ControlEvent(0, SWAP, (level, slot, amount))
+
+
+def param(param_id: str, value: object) -> ControlEvent:
+    return set_event(param_id, value, "test")  # type: ignore[arg-type]
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_another_music(any_grid: Playable) -> None:
+    first, again, other = (play(any_grid, seed=s)[0] for s in (7, 7, 8))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    assert first.dtype == np.float32 and np.isfinite(first).all() and np.abs(first).max() > 0.001
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        swap(0, "2"),
+        swap(1, "3", 0.5),
+        param("temperature", 0.1),
+        param("topk", 1),
+        param("seed", 99),
+        param("level.0.mute", True),
+        param("level.1.remap", "random"),
+        param("volume", -12.0),
+        ControlEvent(0, STOP),
+        ControlEvent(0, PANIC),
+    ],
+    ids=lambda e: f"{e.address}{e.args}",
+)
+def test_one_added_event_changes_nothing_before_its_frame_and_something_after(
+    any_grid: Playable, event: ControlEvent
+) -> None:
+    plain, _, _ = play(any_grid)
+    touched, _, _ = play(any_grid, [(50, event)])
+    assert first_difference(plain, touched) >= 50 * BLOCK
+
+
+@pytest.mark.parametrize("block", [48, 49, 50, 51])
+def test_an_edit_is_heard_in_the_very_next_hop_wherever_in_the_column_it_lands(model: Playable, block: int) -> None:
+    plain, _, p = play(model)
+    touched, _, _ = play(model, [(block, swap(0, "2"))])
+    lag = first_difference(plain, touched) - block * BLOCK
+    assert 0 <= lag < BLOCK + p.delays.effects
+
+
+def test_a_sampling_change_is_heard_from_the_first_column_that_was_not_decoded(any_grid: Playable) -> None:
+    n, ahead = any_grid.frames_per_column, 3
+    plain, before, _ = play(any_grid)
+    touched, after, _ = play(any_grid, [(50, param("seed", 99))])
+    decoded = (49 + ahead) // n  # the newest column the vocoder had seen when block 50 began
+    changed = [b for b, (x, y) in enumerate(zip(before, after, strict=True)) if (x != y).any()]
+    assert changed and changed[0] + 1 >= (decoded + 1) * n  # seen after its block: the next one sounds
+    assert first_difference(plain, touched) < (decoded + 4) * n * BLOCK
+
+
+def test_a_swap_switched_on_and_off_leaves_the_codes_after_it_as_they_were(any_grid: Playable) -> None:
+    _, before, _ = play(any_grid)
+    _, after, _ = play(any_grid, [(48, swap(0, "2")), (96, swap(0, "off"))])
+    assert any((x != y).any() for x, y in zip(before[48:96], after[48:96], strict=True))
+    assert all((x == y).all() for x, y in zip(before[96:], after[96:], strict=True))
+
+
+def test_a_swapped_level_plays_the_slots_codes_at_the_takes_column_counter(model: Playable) -> None:
+    _, codes, _ = play(model, [(0, swap(1, "2"))])
+    slot = model.sounds[1][1]
+    for block, column in enumerate(codes[:-1]):
+        counter = (block + 1) // model.frames_per_column
+        assert (column[:, 1] == slot[counter % len(slot)][:, 1]).all()
+
+
+def test_a_held_level_stays_while_the_others_go_on(model: Playable) -> None:
+    _, codes, _ = play(model, [(40, param("level.0.hold", True)), (120, param("level.0.hold", False))])
+    held = {int(c[0, 0]) for c in codes[41:118]}
+    moving = {int(c[0, 1]) for c in codes[41:118]}
+    assert len(held) == 1 and len(moving) > 3
+
+
+def test_a_muted_level_is_minus_one_and_the_others_are_untouched(model: Playable) -> None:
+    _, plain, _ = play(model)
+    _, codes, _ = play(model, [(40, param("level.1.mute", True))])
+    assert all(c[0, 1] == -1 for c in codes[41:])
+    assert all((c[:, [0, 2]] == p[:, [0, 2]]).all() for c, p in zip(codes, plain, strict=True))
+
+
+def test_with_feedback_an_edit_enters_the_priors_memory_and_without_it_does_not(model: Playable) -> None:
+    _, plain, _ = play(model, blocks=400)
+    off = (300, swap(0, "off"))
+    _, without, _ = play(model, [(40, swap(0, "2")), off], blocks=400)
+    events = [(40, param("level.0.feedback", True)), (40, swap(0, "2")), off]
+    _, fed, _ = play(model, events, blocks=400)
+    assert all((x == y).all() for x, y in zip(plain[304:], without[304:], strict=True))
+    assert any((x != y).any() for x, y in zip(plain[304:], fed[304:], strict=True))
+
+
+def test_stop_is_silent_after_one_hop_and_start_goes_on_with_the_same_music(model: Playable) -> None:
+    plain, _, _ = play(model)
+    sound, _, p = play(model, [(40, ControlEvent(0, STOP)), (80, ControlEvent(0, START))])
+    delay = p.delays.effects
+    assert not sound[:, 41 * BLOCK + delay : 80 * BLOCK].any() and sound[:, 82 * BLOCK :].any()
+    shift = 39 * BLOCK  # one hop was played while fading out
+    assert np.array_equal(sound[:, 90 * BLOCK :], plain[:, 90 * BLOCK - shift : -shift])
+
+
+def test_panic_silences_even_echoes_and_takes_every_edit_off(model: Playable) -> None:
+    events = [
+        (0, param("fx.delay.mix", 1.0)),
+        (0, param("fx.delay.feedback", 0.9)),
+        (10, swap(0, "2")),
+        (10, param("level.1.hold", True)),
+        (60, ControlEvent(0, PANIC)),
+    ]
+    sound, _, p = play(model, events)
+    assert sound[:, 50 * BLOCK : 60 * BLOCK].any() and not sound[:, 62 * BLOCK :].any()
+    assert p.params["level.0.swap"] == "off" and p.params["level.1.hold"] is False and not p.playing
+
+
+@pytest.mark.parametrize(
+    ("address", "args", "kind"),
+    [
+        ("/distill/temperature", (float("nan"),), ParamError),
+        ("/distill/temperature", (), ParamError),
+        ("/distill/temperature", ("hot",), ParamError),
+        ("/distill/param/no.such", (1.0,), UnknownNameError),
+        ("/distill/nonsense", (1.0,), UnknownNameError),
+        (SWAP, (9, "1", 1.0), UnknownNameError),
+        (SWAP, (0, "99", 1.0), UnknownNameError),
+        (SWAP, (0, "1", float("inf")), ParamError),
+        (SWAP, (0,), ParamError),
+        ("/distill/bank/load", ("1", "no such sound"), UnknownNameError),
+        ("/distill/bank/load", ("77", "sound-0.wav"), UnknownNameError),
+        ("/distill/bank/clear", (True,), ParamError),
+    ],
+)
+def test_what_cannot_be_is_refused_and_changes_nothing(
+    model: Playable, address: str, args: tuple[object, ...], kind: type[DistillError]
+) -> None:
+    plain, _, _ = play(model, blocks=20)
+    performance = Performance(model, 7)
+    with pytest.raises(kind):
+        performance.apply(ControlEvent(0, address, args))  # type: ignore[arg-type]
+    sound = np.concatenate([performance.render_block() for _ in range(20)], axis=1)
+    assert np.array_equal(plain, sound)
+
+
+def test_a_value_out_of_range_is_clamped_in_the_log(model: Playable) -> None:
+    assert Performance(model).apply(param("temperature", 99.0)).args == (2.0,)
+
+
+class Counting:
+    """Counts the calls of one method."""
+
+    def __init__(self, wrapped: Callable[..., object]) -> None:
+        self.wrapped, self.calls = wrapped, 0
+
+    def __call__(self, *args: object) -> object:
+        self.calls += 1
+        return self.wrapped(*args)
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_temperature_moving_at_every_block_costs_no_more_decoding_or_generating(
+    model: Playable, moving: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    performance = Performance(model, 7)
+    decode, generate = Counting(performance.decoder.decode), Counting(performance.stream._generate)
+    monkeypatch.setattr(performance.decoder, "decode", decode)
+    monkeypatch.setattr(performance.stream, "_generate", generate)
+    for block in range(80):
+        if moving:
+            performance.apply(param("temperature", 0.5 + 0.01 * block))
+        performance.render_block()
+    assert decode.calls == generate.calls == 80 // model.frames_per_column
+
+
+def test_memory_of_columns_stays_flat(model: Playable) -> None:
+    performance = Performance(model, 7)
+    for _ in range(300):
+        performance.render_block()
+    kept = (performance.decoder._mel, performance.decoder._before, performance.stream._drawn, performance._edited)
+    assert all(len(part) <= 4 for part in kept)
+
+
+def test_there_is_no_seam_at_block_edges(model: Playable) -> None:
+    sound = play(model, blocks=400)[0][0].astype(np.float64)
+    steps = np.abs(np.diff(sound[BLOCK * 4 :]))
+    edges = steps[BLOCK - 1 :: BLOCK]
+    assert np.quantile(edges, 0.99) < 1.3 * np.quantile(steps, 0.99)
+
+
+def test_a_log_replays_to_the_same_bits(model: Playable, tmp_path: Path) -> None:
+    start = TakeStart(3, {"temperature": 0.8})
+    performance = start.performance(model)
+    writer = TakeWriter(tmp_path / "take.jsonl", header(model, start))
+    sound_codes = model.sounds[0][1][5:25]
+    events = {
+        10: param("temperature", 0.3),
+        20: swap(1, "2", 0.5),
+        30: ControlEvent(0, "/distill/bank/load", ("5", "outside", performance.add_asset(sound_codes))),
+        31: swap(0, "5"),
+        40: param("seed", 4),
+        50: param("fx.drive.amount", 12.0),
+    }
+    writer.asset(performance.add_asset(sound_codes), encode_codes(sound_codes))
+    blocks = []
+    for block in range(100):
+        if block in events:
+            writer.event(performance.apply(events[block]))
+        blocks.append(performance.render_block())
+    writer.close(performance.frame)
+    again = np.concatenate(list(replay(model, read_take(tmp_path / "take.jsonl"))), axis=1)
+    assert np.array_equal(np.concatenate(blocks, axis=1), again)
+
+
+def test_an_event_inside_a_block_takes_effect_at_the_next(model: Playable) -> None:
+    early = ControlEvent(10 * BLOCK - 100, "/distill/param/volume", (-60.0,))
+    exact = ControlEvent(10 * BLOCK, "/distill/param/volume", (-60.0,))
+    a, b = (np.concatenate(list(render(Performance(model), [e], 40 * BLOCK)), axis=1) for e in (early, exact))
+    assert np.array_equal(a, b)
+
+
+def test_a_changed_asset_is_refused(model: Playable, tmp_path: Path) -> None:
+    writer = TakeWriter(tmp_path / "t.jsonl", header(model, TakeStart()))
+    writer.asset("00" * 32, encode_codes(model.sounds[0][1]))
+    writer.close(512)
+    with pytest.raises(TakeError, match="changed"):
+        add_assets(Performance(model), read_take(tmp_path / "t.jsonl"))
