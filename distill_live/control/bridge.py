@@ -200,7 +200,7 @@ class Bridge:
         events: list[EngineEvent] = []
         for call in calls:
             try:
-                outcome = self._outcome(call, client)
+                outcome = self._outcome(call, client, sum(not event.is_value for event in events))
             except DistillError as error:
                 self.replies.refuse(client, call.address, error)
                 continue
@@ -213,7 +213,7 @@ class Bridge:
             self._answer(client, call, outcome)
         self.engine.put(events, source, client)
 
-    def _outcome(self, call: Call, client: Client | None) -> Outcome:
+    def _outcome(self, call: Call, client: Client | None, commands: int) -> Outcome:
         target = self.desk.namespace.target(call.address)
         if target is None:
             if not self.desk.namespace.is_reply(call.address):
@@ -222,7 +222,7 @@ class Bridge:
             return Outcome()
         outcome = self.desk.handle(call, target)
         if outcome.events or outcome.sync is not None:
-            self.engine.check_room()
+            self.engine.check_room(commands)
         return outcome
 
     def _answer(self, client: Client | None, call: Call, outcome: Outcome) -> None:

@@ -121,9 +121,7 @@ class Desk:
 
     def _shown(self, param: Param, target: Target) -> Value:
         value = self.bank[param.id]
-        if target.verb == "norm":
-            return param.to_position(value)
-        return int(value) if isinstance(value, bool) else value  # Pd and Max read 1 and 0, not T and F
+        return param.to_position(value) if target.verb == "norm" else value
 
     def _nudge(self, param: Param, call: Call) -> Outcome:
         step = _only(call)
@@ -198,13 +196,11 @@ class Desk:
 def describe_args(param: Param) -> Args:
     """The arguments of one ``/distill/describe`` reply: id name group kind low high default unit curve labels help.
 
-    ``labels`` are joined by commas; a bool's default is 0 or 1, an enum's its label.
+    ``labels`` are joined by commas; an enum's default is its label.
     """
-    default = param.default_value
-    shown: Value = int(default) if isinstance(default, bool) else default
-    labels = ",".join(param.labels)
-    ends = (param.unit, param.curve, labels, param.help)
-    return (param.id, param.name, param.group, param.kind, float(param.low), float(param.high), shown, *ends)
+    what = (param.id, param.name, param.group, param.kind)
+    span = (float(param.low), float(param.high), param.default_value)
+    return (*what, *span, param.unit, param.curve, ",".join(param.labels), param.help)
 
 
 def pressed(call: Call) -> bool:

@@ -36,15 +36,15 @@ class EngineSide:
         self._syncs: dict[int, tuple[Client | None, int]] = {}
         self._askers: dict[str, Client | None] = {}  # who last sent each command
 
-    def check_room(self) -> None:
-        """Ask before a change is made.
+    def check_room(self, commands: int) -> None:
+        """Ask before a change is made; ``commands`` of its bundle are already gathered.
 
         Raises:
             EngineGoneError: when nobody is there. BusyError: when too much waits.
         """
         if self.link.closed:
             raise EngineGoneError("the engine is not there, nothing was changed", fix="wait until it is back")
-        self._outbox.check_room()
+        self._outbox.check_room(commands)
 
     def put(self, events: Sequence[EngineEvent], source: str, client: Client | None) -> None:
         """Queue events that belong together."""

@@ -16,7 +16,9 @@ from distill_live.control.desk import EngineEvent
 from distill_live.link import Message
 
 IN_FLIGHT: Final = 4
-BATCH_EVENTS: Final = 64  # and one bundle more: four batches stay well inside a pipe's buffer
+BATCH_EVENTS: Final = 32  # and one bundle more
+EVENTS_IN_FLIGHT: Final = 64  # and one batch more: what is in flight fits a pipe, so sending never waits
+COMMANDS_TOGETHER: Final = 64  # of one bundle: commands carry names, so they are what fills a pipe
 SYNCS_OUT: Final = 64
 MOST_WAITING: Final = 2048
 
@@ -44,8 +46,8 @@ class Outbox:
     _items: dict[Hashable, _Item] = field(default_factory=dict)
     _epoch: int = 0
     _last_batch: int = 0
-    _acked: int = 0
     _syncs_out: int = 0
+    _in_flight: dict[int, int] = field(default_factory=dict)  # batch: events
     _sent_in: dict[str, int] = field(default_factory=dict)
 
     def put(self, events: Sequence[EngineEvent], source: str) -> None:
@@ -69,19 +71,21 @@ class Outbox:
 
     def acknowledge(self, batch: int) -> None:
         """The engine has taken this batch and all before it."""
-        self._acked = max(self._acked, min(batch, self._last_batch))
-        self._sent_in = {a: b for a, b in self._sent_in.items() if b > self._acked}
+        self._in_flight = {b: n for b, n in self._in_flight.items() if b > batch}
+        self._sent_in = {a: b for a, b in self._sent_in.items() if b > batch}
 
     def under_way(self) -> set[str]:
         """Addresses that wait or are not yet acknowledged: what the engine says of them is older than what we know."""
         return {*self._sent_in, *(event.address for item in self._items.values() for event in item.events)}
 
-    def check_room(self) -> None:
-        """Ask before anything is put.
+    def check_room(self, commands: int = 0) -> None:
+        """Ask before anything is put; ``commands`` of its bundle are already gathered.
 
         Raises:
-            BusyError: when too much waits.
+            BusyError: when too much waits, or comes in one bundle.
         """
+        if commands >= COMMANDS_TOGETHER:
+            raise BusyError(f"more than {COMMANDS_TOGETHER} commands in one bundle", fix="send several bundles")
         if len(self._items) >= MOST_WAITING:
             raise BusyError(f"{len(self._items)} changes are waiting for the engine", fix="send fewer a second")
 
@@ -94,7 +98,7 @@ class Outbox:
                 del self._items[first]
                 self._syncs_out += 1
                 yield {"type": "sync", "token": token}
-            elif token is None and self._last_batch - self._acked < IN_FLIGHT:
+            elif token is None and self._may_send():
                 yield self._batch()
             else:
                 return
@@ -114,4 +118,8 @@ class Outbox:
             for event in item.events:
                 events.append([event.address, list(event.args), item.source])
                 self._sent_in[event.address] = self._last_batch
+        self._in_flight[self._last_batch] = len(events)
         return {"type": "events", "batch": self._last_batch, "events": events}
+
+    def _may_send(self) -> bool:
+        return len(self._in_flight) < IN_FLIGHT and sum(self._in_flight.values()) < EVENTS_IN_FLIGHT

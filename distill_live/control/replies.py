@@ -25,9 +25,9 @@ class Replies:
         self._errors = RateLimiter()
 
     def send(self, client: Client | None, address: str, args: Args = ()) -> None:
-        """Answer one client; nobody asks from MIDI."""
+        """Answer one client (nobody asks from MIDI). Switches go as 1 and 0: Pd and Max do not read T and F alike."""
         if client is not None:
-            self._osc.send(client, address, args)
+            self._osc.send(client, address, [int(arg) if isinstance(arg, bool) else arg for arg in args])
 
     def refuse(self, client: Client | None, address: str, error: DistillError) -> None:
         """Count something that was not done, and say why."""

@@ -56,6 +56,7 @@ class FakeEngine:
 
     link: Link
     holding: bool = False  # while True it acknowledges nothing
+    stopped: bool = False  # while True it does not even read
     events: list[list[Any]] = field(default_factory=list)
     batches: list[list[list[Any]]] = field(default_factory=list)
     running: bool = True
@@ -68,6 +69,9 @@ class FakeEngine:
         while self.running and not self.link.closed:
             while self.outgoing:
                 self.link.send(self.outgoing.pop(0))
+            if self.stopped:
+                time.sleep(0.01)
+                continue
             self._held += self.link.poll(wait_s=0.01)
             while self._held and not self.holding:
                 self._obey(self._held.pop(0))

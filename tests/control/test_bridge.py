@@ -8,14 +8,18 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
 
 from distill_live.control.client import RefusedError
 from distill_live.control.codes import ERROR_CODES
+from distill_live.control.osc import RECEIVE_BUFFER_BYTES, OscSocket
 from distill_live.errors import DeviceError
 from distill_live.events import ROOT, param_address
+
+from .conftest import PARAMS
 
 
 def test_every_parameter_can_be_set_queried_and_reset(rig):
@@ -130,6 +134,16 @@ def test_ten_thousand_random_datagrams_leave_the_bridge_answering(rig):
     assert rig.process.is_alive()
 
 
+def granted_buffer_bytes() -> int:
+    udp = OscSocket("127.0.0.1", 0)
+    size = udp.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    udp.close()
+    return size
+
+
+@pytest.mark.skipif(
+    granted_buffer_bytes() < RECEIVE_BUFFER_BYTES, reason="net.core.rmem_max is too small for a burst of 20,000"
+)
 def test_a_flood_is_received_whole_and_its_last_value_is_exact(rig):
     before = rig.client.status()
     rig.engine.holding = True
@@ -142,6 +156,23 @@ def test_a_flood_is_received_whole_and_its_last_value_is_exact(rig):
     assert rig.engine.values("/distill/param/master.volume_db")[-1] == pytest.approx([0.999], abs=1e-5)
     assert after.received - before.received >= 20_000
     assert after.coalesced > before.coalesced
+
+
+def test_an_engine_that_has_stopped_reading_does_not_stop_the_bridge(own_rig):
+    """What is in flight must fit the pipe, in the worst case too: long names, whole bundles."""
+    name = "é" * 120
+    with own_rig() as rig:
+        rig.engine.stopped = True
+        time.sleep(0.05)
+        for _ in range(20):
+            rig.client.send_bundle([("bank/load", (slot % 16 + 1, name)) for slot in range(128)])
+            rig.client.send_bundle([(f"param/{param.id}", (0.5,)) for param in PARAMS] * 10)
+            for number in range(50):
+                rig.client.send("bank/load", number % 16 + 1, name)
+        assert rig.client.ping()
+        assert any(call.args[1:2] == ("busy",) for call in rig.client.take())
+        rig.engine.stopped = False
+        rig.client.sync(timeout_s=20)
 
 
 def test_commands_keep_their_order_while_the_engine_is_slow(rig):
@@ -178,8 +209,6 @@ def test_a_taken_port_moves_up_by_ten_and_says_so(own_rig, rig):
 
 
 def test_a_taken_port_is_refused_where_it_is_strict(rig):
-    from distill_live.control.osc import OscSocket
-
     with pytest.raises(DeviceError, match=f"UDP port {rig.port}"):
         OscSocket("127.0.0.1", rig.port, strict_port=True)
 
@@ -220,6 +249,14 @@ def test_the_bridge_ends_when_nobody_is_left(own_rig):
         rig.supervisor.closed = True
         rig.process.join(5)
         assert rig.process.exitcode == 0
+
+
+def test_importing_the_bridge_loads_neither_torch_nor_midi_nor_a_screen():
+    code = (
+        "import sys, distill_live.control.bridge, distill_live.control.client\n"
+        "print([m for m in ('torch', 'mido', 'rtmidi', 'tomlkit', 'textual', 'numpy') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
 
 
 def test_a_reply_address_that_comes_in_is_not_answered(rig):

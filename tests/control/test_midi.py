@@ -175,6 +175,14 @@ class TestOverJack:
                 assert rig.client.ping()
             controller.unplug()
 
+    def test_the_bridge_ends_cleanly_when_the_server_died_a_moment_ago(self, server_name, own_rig):
+        with jack_server(server_name) as server, own_rig(midi=True) as rig:
+            server.kill()
+            server.wait()
+            rig.supervisor.send({"type": "quit"})
+            rig.process.join(5)
+            assert rig.process.exitcode == 0
+
     def test_the_bridge_outlives_the_server_and_finds_the_next_one(self, server_name, own_rig, tmp_path):
         """Closing a client of a dead JACK server crashes a process once it has opened another: it is left alone."""
         (tmp_path / "map.toml").write_text(MAP)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill_live.control.codes import BusyError
 from distill_live.control.desk import EngineEvent
 from distill_live.control.outbox import BATCH_EVENTS, IN_FLIGHT, MOST_WAITING, Outbox
 
+STEADY = settings(deadline=None, derandomize=True, max_examples=60)
 VALUES = st.tuples(st.sampled_from("abc"), st.integers(0, 9))
 STEP = st.one_of(
     st.lists(VALUES, min_size=1, max_size=3).map(lambda values: ("values", values)),
@@ -23,6 +24,7 @@ def value(address: str, number: float) -> EngineEvent:
     return EngineEvent(address, (number,), is_value=True)
 
 
+@STEADY
 @given(st.lists(STEP, max_size=60))
 def test_whatever_the_pace_the_engine_ends_with_the_last_values_and_every_command_in_order(steps):
     outbox, sent, acked = Outbox(), [], 0
