@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,6 @@ from distill_live.params import Param, Value
 Block = npt.NDArray[np.float32]
 State = dict[str, Any]
 """Numbers, texts, numpy arrays, and dicts of them: what a snapshot file can hold without pickle."""
-
-CONTRACT_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
@@ -43,13 +41,11 @@ class Effect(ABC):
         name: what it is found by; lower-case letters, digits and dashes.
         params: its parameters, ids ``fx.<name>.<what>``; a class attribute, or set in ``__init__``.
         latency: samples that the output lags behind the input; fixed once ``prepare`` has run.
-        abstract_effect: True on a base class that is not itself an effect.
     """
 
     name: ClassVar[str]
     params: tuple[Param, ...] = ()
     latency: int = 0
-    abstract_effect: ClassVar[bool] = False
 
     @abstractmethod
     def prepare(self, sample_rate: int, max_block: int) -> None:
@@ -86,8 +82,6 @@ class SplitEffect(Effect):
     A subclass gives ``build`` and ``render`` and, where it remembers anything, both halves of the state.
     ``self.values`` holds the parameters' values by id.
     """
-
-    abstract_effect: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.values: dict[str, Value] = {p.id: p.default_value for p in self.params}

@@ -5,15 +5,14 @@
     in -+- insert - insert -+- mix - volume - limiter - out
         +------- delay -----+
 
-An insert that raises, gives back another shape or a number that is none is bypassed from that block on, delayed as it
-was, and named in ``messages``; the music goes on. The chain knows no engine and no OSC: ``set_param`` and events come
-in, messages are fetched. Render thread.
+An insert that fails is bypassed and named in ``messages`` (see ``insert``); the music goes on. The chain knows no
+engine and no OSC: values come in through ``set_param`` or as events, sentences are fetched. Render thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +22,10 @@ from distill_live.effects.buffers import FixedDelay, glide_state, load_glide
 from distill_live.effects.delay import Delay
 from distill_live.effects.drive import Drive
 from distill_live.effects.gain import Gain
+from distill_live.effects.insert import Insert
 from distill_live.effects.limiter import Limiter
 from distill_live.effects.params import BYPASS, MIX, VOLUME
 from distill_live.params import ParamBank, Value
-
-_DECLICK_MS: Final = 5.0
 
 
 class EffectChain:
@@ -122,95 +120,6 @@ def standard_chain(params: ParamBank) -> EffectChain:
         if param_id.startswith("fx.") or params.registry[param_id].group == VOLUME.group:
             chain.set_param(param_id, params[param_id])
     return chain
-
-
-class Insert:
-    """One effect in its place: caught when it fails, and then replaced by its own delay, without a click."""
-
-    def __init__(self, effect: Effect, messages: list[str]) -> None:
-        self.effect = effect
-        self.failed = False
-        self.latency = 0
-        self._ids = frozenset(p.id for p in effect.params)
-        self._messages = messages
-        self._dry = FixedDelay(0)
-        self._last: Block = np.zeros((2, 1), np.float32)
-        self._step: Block | None = None
-        self._declick = np.zeros(0, np.float32)
-
-    def own(self, events: Sequence[ParamEvent]) -> list[ParamEvent]:
-        """Those events that are for this effect."""
-        return [event for event in events if event.id in self._ids]
-
-    def prepare(self, sample_rate: int, max_block: int) -> None:
-        self.failed = False
-        try:
-            self.effect.prepare(sample_rate, max_block)
-            self.latency = int(self.effect.latency)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin does, the music goes on without it
-            self._fail(f"raised {type(error).__name__}: {error}")
-            self.latency = 0
-        self._dry = FixedDelay(self.latency)
-        fade = np.arange(1, round(_DECLICK_MS * 1e-3 * sample_rate) + 1, dtype=np.float32)
-        self._declick = np.float32(0.5) + np.float32(0.5) * np.cos(np.pi * fade / len(fade))
-
-    def process(self, block: Block, events: Sequence[ParamEvent]) -> Block:
-        dry = self._dry.push(block) if self.latency else block
-        out = dry if self.failed else self._guarded(block, events)
-        if out is None:
-            self._step = (self._last - dry[:, :1]) if len(self._last) == len(dry) else None
-            out = dry
-        if self._step is not None:
-            out = self._smoothed(out)
-        self._last = out[:, -1:].copy()
-        return out
-
-    def reset(self) -> None:
-        self._dry.clear()
-        self._step = None
-        self._last = np.zeros_like(self._last)
-        try:
-            if not self.failed:
-                self.effect.reset()
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(f"raised {type(error).__name__} in reset: {error}")
-
-    def state(self) -> State:
-        own: State = {"failed": self.failed, "dry": self._dry.past.copy(), "last": self._last.copy()}
-        return own if self.failed else {**own, "effect": self.effect.state()}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        self.failed = state["failed"]
-        self._dry.past, self._last = np.array(state["dry"]), np.array(state["last"])
-        self._step = None
-        if not self.failed:
-            self.effect.load_state(state["effect"])
-
-    def _guarded(self, block: Block, events: Sequence[ParamEvent]) -> Block | None:
-        """The effect's sound, or None when that was its last."""
-        try:
-            out = self.effect.process(block, events)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(f"raised {type(error).__name__}: {error}")
-            return None
-        if not isinstance(out, np.ndarray) or out.shape != block.shape:
-            self._fail(f"gave back {getattr(out, 'shape', type(out).__name__)} for {block.shape}")
-        elif not np.isfinite(out).all():
-            self._fail("gave back a number that is not finite")
-        return None if self.failed else out.astype(np.float32, copy=False)
-
-    def _fail(self, why: str) -> None:
-        self.failed = True
-        self._messages.append(f"effect {self.effect.name} {why}; it is bypassed.")
-
-    def _smoothed(self, out: Block) -> Block:
-        """Lead from the last good sample to the dry sound."""
-        assert self._step is not None
-        samples = min(out.shape[1], len(self._declick))
-        bridge = np.zeros_like(out)
-        bridge[:, :samples] = self._step * self._declick[:samples]
-        self._step = None
-        return out + bridge
 
 
 class _Mixer:

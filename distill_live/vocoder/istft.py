@@ -1,4 +1,4 @@
-"""Windows and overlap-add of a short-time Fourier transform whose frames are analysed and synthesised with Hann.
+"""A short-time Fourier transform and its inverse: frames analysed and synthesised with Hann windows.
 
 ``irfft`` of a frame is windowed once more, frames are added, and the sum of squared windows (a constant where four or
 more whole hops make a window) is divided out. Magnitude 1.0 is the spectral peak of a full-scale sine: the
@@ -12,6 +12,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+from distill_live.audio.overlap import OverlapAdd, synthesis_window
 
 Floats = npt.NDArray[np.float32]
 Spectra = npt.NDArray[np.complex64]
@@ -49,9 +51,9 @@ class FrameTransform:
         self.hop = hop
         self.bins = n_fft // 2 + 1
         self.peak = np.float32(n_fft / 4.0)  # spectral peak of a full-scale sine
-        added_up = np.float32(0.375 * n_fft / hop)  # squared windows of all frames over one sample
         self._analysis = hann(n_fft) / self.peak
-        self._synthesis = hann(n_fft) * self.peak / added_up
+        self._synthesis = synthesis_window(hann(n_fft), hop) * self.peak
+        self._overlap_add = OverlapAdd(n_fft, hop)
 
     def analyse(self, frames: Floats) -> Spectra:
         """Frames ``[N, n_fft]`` of a signal to spectra complex64 ``[N, bins]``."""
@@ -62,22 +64,17 @@ class FrameTransform:
         """Spectra ``[N, bins]`` to windowed frames float32 ``[N, n_fft]``, ready to be added up at every hop."""
         return np.fft.irfft(spectra, self.n_fft) * self._synthesis
 
-    def overlap_add(self, frames: Floats, before: Floats) -> Floats:
-        """Add frames ``[N, n_fft]``, one hop apart, onto what earlier frames left over the first of them.
-
-        Args:
-            frames: from :meth:`synthesise`, N at least 1.
-            before: float32 ``[n_fft - hop]``, from the first frame's first sample on.
+    def finish(self, frame: Spectra, before: Floats) -> tuple[Floats, Floats]:
+        """Add one frame ``[1, bins]`` onto what earlier frames left, float32 ``[n_fft - hop]``.
 
         Returns:
-            float32 ``[n_fft + (N - 1) * hop]``.
+            The hop ``[hop]`` that no later frame reaches, and what is left over the frames to come.
         """
-        signal = np.zeros(self.n_fft + (len(frames) - 1) * self.hop, np.float32)
-        signal[: len(before)] = before
-        for number, frame in enumerate(frames):
-            start = number * self.hop
-            signal[start : start + self.n_fft] += frame
-        return signal
+        return self._overlap_add.step(self.synthesise(frame), before)
+
+    def signal(self, spectra: Spectra, before: Floats) -> Floats:
+        """All of what earlier frames left and frames ``[N, bins]`` add up to, float32 ``[n_fft + (N - 1) * hop]``."""
+        return np.concatenate(self._overlap_add.step(self.synthesise(spectra), before))
 
     def cut(self, signal: Floats) -> Floats:
         """Frames one hop apart, a read-only view ``[N, n_fft]`` of ``signal``."""

@@ -163,15 +163,12 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
         magnitudes = np.concatenate([state.magnitudes, newest[None]])
         phasors = np.concatenate([state.phasors, self._first_phasors(state)])
         phasors = self._project(magnitudes, phasors, state.tail, iterations)
-        oldest = transform.synthesise(magnitudes[:1] * phasors[:1])
-        signal = transform.overlap_add(oldest, state.tail)
-        hop = self.config.hop
-        return signal[:hop], RtisiState(magnitudes[1:], phasors[1:], signal[hop:])
+        hop, tail = transform.finish(magnitudes[:1] * phasors[:1], state.tail)
+        return hop, RtisiState(magnitudes[1:], phasors[1:], tail)
 
     def _first_phasors(self, state: RtisiState) -> Spectra:
         """Phases ``[1, bins]`` of a frame that has just come in, from what the others say of its first three hops."""
-        transform = self._transform
-        signal = transform.overlap_add(transform.synthesise(state.magnitudes * state.phasors), state.tail)
+        signal = self._transform.signal(state.magnitudes * state.phasors, state.tail)
         begun = signal[-len(self._first_look) :] * self._first_look
         spectrum = np.fft.rfft(begun, self.config.n_fft)[None]
         return _unit(spectrum + _KEEP * self._any_phase)
@@ -182,7 +179,7 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
         pull = _MOMENTUM / (1 + _MOMENTUM)
         before: Spectra | None = None
         for _ in range(iterations):
-            signal = transform.overlap_add(transform.synthesise(magnitudes * phasors), tail)
+            signal = transform.signal(magnitudes * phasors, tail)
             spectra = transform.analyse(transform.cut(signal))
             ahead = spectra if before is None else spectra - pull * before
             phasors = _unit(ahead + _KEEP * phasors)

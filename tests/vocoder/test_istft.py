@@ -13,17 +13,28 @@ from tests.vocoder.sounds import noise, sine
 def test_frames_of_a_signal_add_up_to_the_signal(n_fft, hop):
     transform = FrameTransform(n_fft, hop)
     signal = noise(1.0)[: n_fft + 40 * hop]
-    frames = transform.synthesise(transform.analyse(transform.cut(signal)))
-    again = transform.overlap_add(frames, np.zeros(n_fft - hop, np.float32))
+    spectra = transform.analyse(transform.cut(signal))
+    again = transform.signal(spectra, np.zeros(n_fft - hop, np.float32))
     inside = slice(n_fft, -n_fft)
     assert np.abs(again[inside] - signal[inside]).max() < 1e-6
 
 
 def test_what_earlier_frames_left_is_added_where_they_left_it():
     transform = FrameTransform(2048, 512)
-    before = noise(1.0)[: 2048 - 512]
-    signal = transform.overlap_add(np.zeros((3, 2048), np.float32), before)
+    before, silence = noise(1.0)[: 2048 - 512], np.zeros((3, 1025), np.complex64)
+    signal = transform.signal(silence, before)
     assert np.array_equal(signal, np.concatenate([before, np.zeros(512 + 2 * 512, np.float32)]))
+
+
+def test_frames_finished_one_by_one_are_the_signal_of_all():
+    transform = FrameTransform(2048, 512)
+    spectra = transform.analyse(transform.cut(noise(1.0)[:8192]))
+    tail, hops = np.zeros(2048 - 512, np.float32), []
+    for n in range(len(spectra)):
+        hop, tail = transform.finish(spectra[n : n + 1], tail)
+        hops.append(hop)
+    together = transform.signal(spectra, np.zeros(2048 - 512, np.float32))
+    assert np.array_equal(np.concatenate([*hops, tail]), together)
 
 
 def test_a_full_scale_sine_on_a_bin_has_magnitude_one():

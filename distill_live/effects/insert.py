@@ -1,0 +1,101 @@
+"""One effect in its place in the chain, and the hand that catches it when it falls.
+
+An effect that raises, gives back another shape or a number that is none is out from that block on: in its place
+stands a delay of its own latency, so that the chain's stays what it was, and the sound is led over without a click.
+``prepare`` gives it another chance. Render thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from distill_live.effects.base import Block, Effect, ParamEvent, State
+from distill_live.effects.buffers import FixedDelay
+
+_BRIDGE_MS: Final = 5.0
+
+
+class Insert:
+    """Runs ``effect`` guarded; sentences about its failures are appended to ``messages``."""
+
+    def __init__(self, effect: Effect, messages: list[str]) -> None:
+        self.effect = effect
+        self.failed = False
+        self.latency = 0
+        self._ids = frozenset(p.id for p in effect.params)
+        self._messages = messages
+        self._dry = FixedDelay(0)
+        self._last: Block = np.zeros((2, 1), np.float32)
+        self._bridge_samples = 0
+
+    def own(self, events: Sequence[ParamEvent]) -> list[ParamEvent]:
+        """Those events that are for this effect."""
+        return [event for event in events if event.id in self._ids]
+
+    def prepare(self, sample_rate: int, max_block: int) -> None:
+        self.failed, self.latency = False, 0
+        self._bridge_samples = round(_BRIDGE_MS * 1e-3 * sample_rate)
+        try:
+            self.effect.prepare(sample_rate, max_block)
+            self.latency = int(self.effect.latency)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin does, the music goes on without it
+            self._fail(f"raised {type(error).__name__} in prepare: {error}")
+        self._dry = FixedDelay(self.latency)
+
+    def process(self, block: Block, events: Sequence[ParamEvent]) -> Block:
+        """The effect's sound, or the delayed input once it has failed."""
+        dry = self._dry.push(block) if self.latency else block
+        out = dry if self.failed else self._guarded(block, events)
+        if out is None:
+            out = self._bridged(dry)
+        self._last = out[:, -1:].copy()
+        return out
+
+    def reset(self) -> None:
+        self._dry.clear()
+        self._last = np.zeros_like(self._last)
+        try:
+            if not self.failed:
+                self.effect.reset()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(f"raised {type(error).__name__} in reset: {error}")
+
+    def state(self) -> State:
+        own: State = {"failed": self.failed, "dry": self._dry.past.copy(), "last": self._last.copy()}
+        return own if self.failed else {**own, "effect": self.effect.state()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.failed = state["failed"]
+        self._dry.past, self._last = np.array(state["dry"]), np.array(state["last"])
+        if not self.failed:
+            self.effect.load_state(state["effect"])
+
+    def _guarded(self, block: Block, events: Sequence[ParamEvent]) -> Block | None:
+        """The effect's sound, or None when that was its last."""
+        try:
+            out = self.effect.process(block, events)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(f"raised {type(error).__name__}: {error}")
+            return None
+        if not isinstance(out, np.ndarray) or out.shape != block.shape:
+            self._fail(f"gave back {getattr(out, 'shape', type(out).__name__)} for {block.shape}")
+        elif not np.isfinite(out).all():
+            self._fail("gave back a number that is not finite")
+        return None if self.failed else out.astype(np.float32, copy=False)
+
+    def _fail(self, why: str) -> None:
+        self.failed = True
+        self._messages.append(f"effect {self.effect.name} {why}; it is bypassed.")
+
+    def _bridged(self, dry: Block) -> Block:
+        """The dry sound, led to from the last good sample."""
+        if len(self._last) != len(dry):
+            return dry
+        samples = min(dry.shape[1], self._bridge_samples)
+        fall = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, samples + 1) / max(samples, 1))
+        out = dry.copy()
+        out[:, :samples] += (self._last - dry[:, :1]) * fall.astype(np.float32)
+        return out
