@@ -36,9 +36,11 @@ def ring(hz: Signal, gains: Signal, t60_s: Signal, samples: int) -> Signal:
     chunks = -(-samples // _CHUNK)
     coarse = gains[audible] * np.exp(np.outer(np.arange(chunks) * _CHUNK, rate))
     fine = np.exp(np.outer(rate, np.arange(_CHUNK)))
-    left = np.concatenate([coarse.real, coarse.imag], axis=1).astype(np.float32)
-    right = np.concatenate([fine.imag, fine.real], axis=0).astype(np.float32)
-    return (left @ right).reshape(-1)[:samples].astype(np.float64)
+    # in float64, so that the order of summation, which depends on the number of threads, stays far below a 24-bit step
+    left = np.concatenate([coarse.real, coarse.imag], axis=1)
+    right = np.concatenate([fine.imag, fine.real], axis=0)
+    line: Signal = (left @ right).reshape(-1)[:samples]
+    return line
 
 
 def shaped_noise(samples: int, shape: Callable[[Signal], Signal], rng: np.random.Generator) -> Signal:
