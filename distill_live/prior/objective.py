@@ -67,7 +67,7 @@ class PriorRecipe:
         validate_every, patience: steps between two looks at the held-out bits; so many without a better one end it.
     """
 
-    learning_rate: float = 4e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warmup_steps: int = 20
     clip: float = 1.0

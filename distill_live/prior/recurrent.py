@@ -6,7 +6,13 @@
                            |                                      |
                            +-- same place, one column ago --+     +-- start and context of every place
                                                             v     v
-    codes chosen so far in this column -------------> GRU over places (row, level) --> head of the level --> logits
+    codes chosen so far in this column -------------> GRU over places (row, level) --> query
+                                                                                         |
+                logits = query . every code's own vector + bias, query = W state + gain * (same place before)
+
+The output speaks in the vectors of the input (tied tables), and the gain lets a code be likely because it, or one like
+it, just sounded, before anything has been learnt of it. Measured on 600 to 1900 columns of three sets (residual k-means
+codes, held-out files): 3.3 to 5.7 bits a code with both, where separate heads gave 3.6 to 6.0.
 
 Training runs it over whole sequences (``forward``); the live path runs single columns in numpy (``live.py``) over the
 same weights. Both agree to 1e-4 (contract S, tested). Knows nothing of sampling or of sound.
@@ -57,20 +63,23 @@ class RecurrentConfig(PriorConfig):
 def adaptive_prior_config(vectors: int, codebook_size: int, rows: int, levels: int) -> RecurrentConfig:
     """Sizes that follow the data: small sets get a small prior with much dropout.
 
+    On 579 to 1924 columns of three sets, 64 to 96 wide with dropout 0.5 was best on held-out files; 160 wide with 0.3
+    learnt by heart.
+
     Args:
         vectors: training vectors, that is columns x rows.
 
     >>> adaptive_prior_config(700, 32, 1, 3).hidden, adaptive_prior_config(50_000, 256, 1, 3).hidden
-    (96, 256)
+    (64, 256)
     """
     shape = {"rows": rows, "levels": levels, "codebook_size": codebook_size}
     if vectors < 1500:
-        return RecurrentConfig(**shape, hidden=96, layers=1, embedding=32, depth=64, dropout=0.4)
+        return RecurrentConfig(**shape, hidden=64, layers=1, embedding=24, depth=48, dropout=0.5)
     if vectors < 6000:
-        return RecurrentConfig(**shape, hidden=160, layers=1, embedding=32, depth=96, dropout=0.3)
+        return RecurrentConfig(**shape, hidden=96, layers=1, embedding=32, depth=64, dropout=0.5)
     if vectors < 24000:
-        return RecurrentConfig(**shape, hidden=224, layers=2, embedding=48, depth=128, dropout=0.25)
-    return RecurrentConfig(**shape, hidden=256, layers=2, embedding=48, depth=128, dropout=0.15)
+        return RecurrentConfig(**shape, hidden=160, layers=2, embedding=32, depth=96, dropout=0.35)
+    return RecurrentConfig(**shape, hidden=256, layers=2, embedding=48, depth=128, dropout=0.2)
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,8 @@ class RecurrentPrior(Prior[RecurrentState]):
         self.echo = nn.Parameter(torch.eye(c.embedding) * 0.5)
         self.place = nn.Parameter(torch.randn(N, c.embedding) * 0.1)
         self.depth = nn.GRU(c.embedding, c.depth)
-        self.heads = nn.Parameter(torch.randn(c.levels, c.codebook_size, c.depth) * 0.02)
+        self.query = nn.Linear(c.depth, c.embedding)
+        self.gain = nn.Parameter(torch.ones(N, c.embedding))
         self.biases = nn.Parameter(torch.zeros(N, c.codebook_size))
         self.dropout = nn.Dropout(c.dropout)
         self._live: LiveRecurrent | None = None
@@ -109,15 +119,19 @@ class RecurrentPrior(Prior[RecurrentState]):
         inputs = before @ self.echo + self.place + self.context(hidden).unsqueeze(-2)
         chosen = self.dropout(self.embedding(columns))
         inputs = inputs + nn.functional.pad(chosen[..., :-1, :], (0, 0, 1, 0))  # place n sees code n - 1
-        return self._spell(inputs, torch.tanh(self.start(hidden)))
+        states = self._spell(inputs, torch.tanh(self.start(hidden)))
+        return self._score(self.query(self.dropout(states)) + before * self.gain)
 
     def _spell(self, inputs: Tensor, start: Tensor) -> Tensor:
-        """Inputs ``[B, W, N, E]`` and first states ``[B, W, depth]`` -> logits ``[B, W, H, Q, K]``."""
-        c, B, W = self.config, inputs.shape[0], inputs.shape[1]
-        states, _ = self.depth(inputs.flatten(0, 1).transpose(0, 1), start.reshape(1, B * W, -1))  # [N, B * W, depth]
-        by_level = self.dropout(states).unflatten(0, (c.rows, c.levels))
-        logits = torch.einsum("hqnd,qkd->nhqk", by_level, self.heads) + self.biases.unflatten(0, (c.rows, c.levels))
-        return logits.unflatten(0, (B, W))
+        """Inputs ``[B, W, N, E]`` and first states ``[B, W, depth]`` -> states of the places ``[B, W, N, depth]``."""
+        states, _ = self.depth(inputs.flatten(0, 1).transpose(0, 1), start.flatten(0, 1).unsqueeze(0))
+        return states.transpose(0, 1).unflatten(0, inputs.shape[:2])
+
+    def _score(self, queries: Tensor) -> Tensor:
+        """Queries ``[B, W, N, E]`` -> logits ``[B, W, H, Q, K]``."""
+        shape = (self.config.rows, self.config.levels)
+        codes = self.embedding.tables[:, :-1]  # the begin token is never chosen
+        return torch.einsum("bwhqe,qke->bwhqk", queries.unflatten(2, shape), codes) + self.biases.unflatten(0, shape)
 
     def set_biases(self, log_probabilities: Tensor) -> None:
         with torch.no_grad():
@@ -176,7 +190,9 @@ def _export(prior: RecurrentPrior) -> LiveRecurrent:
         echo=_numpy(prior.echo),
         place=_numpy(prior.place),
         depth=_cell(prior.depth, 0),
-        heads=_numpy(prior.heads),
+        query=_affine(prior.query),
+        gain=_numpy(prior.gain),
+        codes=_numpy(prior.embedding.tables)[:, :-1],
         biases=_numpy(prior.biases),
     )
 

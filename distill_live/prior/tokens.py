@@ -42,7 +42,7 @@ class CodeEmbedding(nn.Module):
     def __init__(self, levels: int, codebook_size: int, width: int) -> None:
         super().__init__()
         self.codebook_size = codebook_size
-        self.tables = nn.Parameter(torch.randn(levels, codebook_size + 1, width) * 0.5)
+        self.tables = nn.Parameter(torch.randn(levels, codebook_size + 1, width) / width**0.5)
         self.register_buffer("first", torch.arange(levels) * (codebook_size + 1), persistent=False)
 
     def forward(self, codes: Tensor) -> Tensor:
