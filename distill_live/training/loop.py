@@ -16,13 +16,14 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from distill_live.errors import TrainingError
 from distill_live.training.checkpoint import Snapshot, load_checkpoint, save_checkpoint
-from distill_live.training.progress import LevelHealth, OnEvent, Progress
+from distill_live.training.progress import OnEvent, Progress
 from distill_live.training.stopping import Limits, Reason, StopFlag
 
 _TELL_EVERY_S = 0.25
@@ -33,7 +34,7 @@ class Validation:
     """How good a task is on what it has never seen (lower is better), and its levels' health where it has levels."""
 
     held_out: float
-    health: tuple[LevelHealth, ...] = ()
+    health: tuple[Mapping[str, Any], ...] = ()
     detail: dict[str, Any] = field(default_factory=dict)
 
 
@@ -50,8 +51,12 @@ class Task(Protocol):
     unit: str
     steps_per_epoch: int
 
-    def train_step(self, step: int) -> float:
-        """Learn once; ``step`` counts from 0 over the whole life of the task. Returns the loss."""
+    def train_step(self, step: int, progress: float) -> float:
+        """Learn once and return the loss.
+
+        ``step`` counts from 0 over the whole life of the task; ``progress`` 0..1 is how much of its time is over
+        (always 0 without limits), for schedules.
+        """
 
     def validate(self) -> Validation:
         """Judge on held-out material; changes nothing and throws no dice."""
@@ -116,15 +121,24 @@ class Loop:
         after_epoch: called after every checkpoint.
     """
 
-    def __init__(self, task: Task, work: Path, limits: Limits, on_event: OnEvent, stop: StopFlag) -> None:
+    def __init__(
+        self,
+        task: Task,
+        work: Path,
+        limits: Limits,
+        on_event: OnEvent,
+        stop: StopFlag,
+        after_epoch: Callable[[], None] = lambda: None,
+    ) -> None:
         self.task, self.work, self.limits, self.on_event, self.stop = task, work, limits, on_event, stop
+        self.after_epoch = after_epoch
         self.step = 0
         self.curve: list[dict[str, Any]] = []
         self.best: float | None = None
         self.seconds_before = 0.0
         self.finished: Reason | None = None
         self._losses: list[float] = []
-        self._health: tuple[LevelHealth, ...] = ()
+        self._health: tuple[Mapping[str, Any], ...] = ()
         self._step_s: deque[float] = deque(maxlen=20)
         self._epoch_end_s = 0.0
         self._told = self._begun = time.monotonic()
@@ -197,7 +211,7 @@ class Loop:
 
     def _one_step(self) -> None:
         before = time.monotonic()
-        loss = self.task.train_step(self.step)
+        loss = self.task.train_step(self.step, self._progress())
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the {self.task.name} diverged at step {self.step} (its loss is {loss})",
@@ -224,6 +238,7 @@ class Loop:
         self._save(last_path(self.work, self.task.name), finished=None)
         self._epoch_end_s = time.monotonic() - before
         self._tell(loss)
+        self.after_epoch()
 
     def _take_best(self) -> None:
         path = best_path(self.work, self.task.name)
@@ -258,6 +273,16 @@ class Loop:
                 self._health,
             )
         )
+
+    def _progress(self) -> float:
+        """How much of the run is over, by epochs or by the clock, whichever is further; 0 without limits."""
+        shares = [0.0]
+        if self.limits.epochs:
+            shares.append(self.step / (self.limits.epochs * self.task.steps_per_epoch))
+        if (left_s := self.limits.left_s()) is not None:
+            done_s = self._seconds()
+            shares.append(done_s / max(done_s + left_s, 1e-9))
+        return min(1.0, max(shares))
 
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self._begun

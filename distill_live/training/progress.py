@@ -18,17 +18,6 @@ Kind = Literal["stage", "report", "progress", "warning", "done"]
 
 
 @dataclass(frozen=True)
-class LevelHealth:
-    """How a level's codebook is used: share of codes in use 0..1, perplexity, codes never used, and a word for it."""
-
-    name: str
-    utilisation: float
-    perplexity: float
-    dead: int
-    word: str
-
-
-@dataclass(frozen=True)
 class Progress:
     """Where a stage is.
 
@@ -38,7 +27,7 @@ class Progress:
         loss, held_out: of the newest step, and of the newest validation; None before the first.
         unit: of ``held_out`` (``dB``, ``bits/code``).
         elapsed_s, eta_s: of this stage; None where nobody can know.
-        health: per level, from the newest validation.
+        health: per level (``codec.health.LevelHealth.to_json``), from the newest validation.
     """
 
     stage: str
@@ -49,7 +38,7 @@ class Progress:
     unit: str
     elapsed_s: float
     eta_s: float | None
-    health: tuple[LevelHealth, ...] = ()
+    health: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {"type": "progress", **asdict(self)}

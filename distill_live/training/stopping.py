@@ -42,7 +42,9 @@ def stop_on_signals(flag: StopFlag) -> Iterator[StopFlag]:
             raise KeyboardInterrupt
         flag.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last is what Windows has
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield flag
     finally:

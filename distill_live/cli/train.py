@@ -1,0 +1,62 @@
+"""``distill-live train``: a folder of recordings becomes a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from distill_live.cli.durations import parse_duration
+
+
+@click.command(
+    "train",
+    epilog="""\b
+Example:
+  distill-live train my-sounds --out mine.distill
+  distill-live train my-sounds --out "night drones" --budget 10m
+  distill-live train my-sounds --out mine.distill --epochs 40 --seed 7 --threads 2
+  distill-live train my-sounds --out mine.distill --resume""",
+)
+@click.argument("corpus", type=click.Path(path_type=Path))
+@click.option("--out", required=True, metavar="NAME", help="A .distill file, or a name for the library.")
+@click.option("--budget", metavar="TIME", help="Wall-clock time for everything, e.g. 90s, 5m, 1h.  [default: 5m]")
+@click.option(
+    "--epochs", type=int, help="Stop after so many; with one seed and --threads the weights are the same again."
+)
+@click.option("--levels", type=int, default=3, show_default=True, help="Levels of codes, 2 to 4.")
+@click.option("--grid", default="frames", show_default=True, help="frames, bands or reference: fine to coarse in time.")
+@click.option("--codebook-size", type=int, help="Codes in each level, a power of two; the corpus decides otherwise.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same name.")
+@click.option("--threads", type=int, help="Cores to use; all of them otherwise.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
+def command(
+    corpus: Path,
+    out: str,
+    budget: str | None,
+    epochs: int | None,
+    levels: int,
+    grid: str,
+    codebook_size: int | None,
+    seed: int,
+    resume: bool,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Train a model on the folder CORPUS. Ctrl-C saves what there is; --resume goes on."""
+    budget_s = parse_duration(budget) if budget is not None else None
+    from distill_live.cli.training_view import view
+    from distill_live.models.library import place_for
+    from distill_live.training.machine import lower_priority
+    from distill_live.training.options import TrainOptions
+    from distill_live.training.run import train_model
+    from distill_live.training.stopping import StopFlag, stop_on_signals
+
+    options = TrainOptions(budget_s, epochs, levels, grid, codebook_size, seed, threads, resume)
+    path = place_for(out)
+    lower_priority()
+    with stop_on_signals(StopFlag()) as stop:
+        train_model(corpus, path, options, view(as_json), stop)
+    if not as_json:
+        print(f"play it with: distill-live play {out if ' ' not in out else repr(out)}")

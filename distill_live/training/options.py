@@ -1,0 +1,80 @@
+"""What a training run is asked for, checked before anything is read.
+
+Standard library and configurations only. Any thread.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Final
+
+from distill_live.codec.config import DEFAULT_GRID, VQVAEConfig, grid_named
+from distill_live.errors import UsageError
+
+DEFAULT_BUDGET_S: Final = 300.0
+SHORTEST_BUDGET_S: Final = 5.0
+LONGEST_BUDGET_S: Final = 7 * 86400.0
+MAX_SEED: Final = 2**31 - 1
+MAX_EPOCHS: Final = 100_000
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What to train, and for how long.
+
+    Attributes:
+        budget_s: wall-clock seconds for everything, 5 and up; None for no such limit.
+        epochs: of the codec, and at most of the prior; None for no such limit. With neither, five minutes.
+        levels: 2 to 4.
+        grid: a name of ``codec.config.GRIDS``.
+        codebook_size: a power of two; None lets the corpus decide.
+        seed: of everything random.
+        threads: None for all cores.
+        resume: go on with an interrupted run.
+
+    Raises:
+        UsageError: when a value is out of its range.
+
+    >>> TrainOptions().budget_s, TrainOptions(epochs=3).budget_s
+    (300.0, None)
+    """
+
+    budget_s: float | None = None
+    epochs: int | None = None
+    levels: int = 3
+    grid: str = DEFAULT_GRID
+    codebook_size: int | None = None
+    seed: int = 0
+    threads: int | None = None
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        if self.budget_s is None and self.epochs is None:
+            object.__setattr__(self, "budget_s", DEFAULT_BUDGET_S)
+        if self.budget_s is not None and not SHORTEST_BUDGET_S <= self.budget_s <= LONGEST_BUDGET_S:
+            raise UsageError(f"a budget of {self.budget_s:g} s is not possible", fix="use 5s to 168h")
+        _check("epochs", self.epochs, 1, MAX_EPOCHS)
+        _check("seed", self.seed, 0, MAX_SEED)
+        _check("threads", self.threads, 1, 1024)
+        VQVAEConfig(grid=grid_named(self.grid), levels=self.levels, codebook_size=self.codebook_size or 64)
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a run to be resumed."""
+        return {"levels": self.levels, "grid": self.grid, "codebook_size": self.codebook_size, "seed": self.seed}
+
+    @property
+    def thread_count(self) -> int:
+        return self.threads or usable_cores()
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _check(what: str, value: int | None, low: int, high: int) -> None:
+    if value is not None and not low <= value <= high:
+        raise UsageError(f"{what} cannot be {value}", fix=f"use {low} to {high}")

@@ -1,0 +1,72 @@
+"""The prior again, from the model file alone: it holds the corpus as codes, and which recordings are held out.
+
+One thread; signals are the caller's (``stopping.stop_on_signals``).
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from distill_live.errors import TrainingError
+from distill_live.models.file import ModelFile, read_model, save_model
+from distill_live.training.assemble import arrays, fresh_prior, prior_data
+from distill_live.training.loop import Loop, Outcome
+from distill_live.training.machine import torch_threads
+from distill_live.training.memorisation import Memorisation, measure
+from distill_live.training.options import SHORTEST_BUDGET_S, usable_cores
+from distill_live.training.prior_task import PriorTask
+from distill_live.training.progress import Notice, OnEvent
+from distill_live.training.run import FINISH_SHARE, Trained
+from distill_live.training.stopping import Limits, StopFlag
+
+DEFAULT_BUDGET_S: Final = 180.0
+
+
+def retrain_prior(
+    path: Path,
+    on_event: OnEvent,
+    budget_s: float = DEFAULT_BUDGET_S,
+    seed: int = 0,
+    stop: StopFlag | None = None,
+    threads: int | None = None,
+) -> Trained:
+    """Train a new prior on the codes that ``path`` holds, and save it there; codec and codes stay as they are.
+
+    Raises:
+        ModelFileError: the file is not a good model, or cannot be written.
+        TrainingError: it holds no codes to learn from, or the budget is too short.
+    """
+    if budget_s < SHORTEST_BUDGET_S:
+        raise TrainingError(f"a budget of {budget_s:g} s is too short", fix=f"use {SHORTEST_BUDGET_S:g}s or more")
+    started = time.monotonic()
+    file = read_model(path)
+    if all(grid.held_out for grid in file.grids):
+        raise TrainingError(f"{path} holds no codes to learn from", fix="train it again on recordings")
+    data = prior_data(file.grids)
+    task = PriorTask(fresh_prior(data, file.codec.codebook_size, seed), data, seed)
+    on_event(Notice("stage", "prior", f"prior: {data.columns} columns to learn from", {"columns": data.columns}))
+    limits = Limits(deadline=started + budget_s * (1.0 - FINISH_SHARE))
+    with torch_threads(threads or usable_cores()), tempfile.TemporaryDirectory(prefix="distill-prior-") as work:
+        outcome = Loop(task, Path(work), limits, on_event, stop or StopFlag()).run()
+        rate = file.mel.frames_per_second / file.codec.grid.frames_per_column
+        memory = measure(task.objective, rate, seed)
+    sha256 = _save(path, file, task, outcome, memory)
+    report = {"held_out_bits": outcome.best, "memorisation": memory.to_json()}
+    interrupted = outcome.reason == "interrupted"
+    on_event(Notice("report", "prior", memory.sentence(), report))
+    done = {"path": str(path), "sha256": sha256, "interrupted": interrupted}
+    on_event(Notice("done", "prior", f"saved {path}", {**done, **report}))
+    return Trained(path, sha256, interrupted, report)
+
+
+def _save(path: Path, file: ModelFile, task: PriorTask, outcome: Outcome, memory: Memorisation) -> str:
+    metadata = dict(file.metadata)
+    metadata["prior"] = task.prior.config.to_json()
+    metadata["curves"] = {**metadata["curves"], "prior": list(outcome.curve)}
+    facts = {"ended": outcome.reason, "steps": outcome.steps, "held_out": outcome.best}
+    metadata["training"] = {**metadata["training"], "prior": facts, "memorisation": memory.to_json()}
+    weights = {name: array for name, array in file.tensors.items() if not name.startswith(("prior.", "grid."))}
+    return save_model(path, metadata, {**weights, **arrays(task.prior, "prior")}, file.grids)
