@@ -24,6 +24,7 @@ from typing import Final, Protocol
 
 from distill_live.audio.ring import Count, DeviceState, Gauge, SharedRing
 from distill_live.engine import portaudio, priority
+from distill_live.engine.errand import Errand
 from distill_live.engine.nulldevice import NULL_NAME, NullOutput
 from distill_live.engine.player import RingPlayer
 from distill_live.errors import DeviceError
@@ -33,6 +34,7 @@ LOST_EXIT_CODE: Final = 3  # the device is gone: start me again
 FATAL_EXIT_CODE: Final = 2  # asked for something that does not exist: do not
 _POLL_S: Final = 0.05
 _LOOK_AGAIN_S: Final = 1.0
+_OPEN_PATIENCE_S: Final = 4.0  # a healthy server answers in tenths of a second
 _FADE_PATIENCE_S: Final = 0.3
 
 
@@ -96,6 +98,9 @@ class DeviceProcess:
         self.player = RingPlayer(ring, settings.sample_rate, settings.restart_frames)
         self._messages = list(messages)
         self._quit = False
+        self._opening: Errand[portaudio.PortAudioOutput] | None = None  # still waiting for a server that hangs
+        self._looking: Errand[bool] | None = None
+        self._look_at_s = 0.0
         self._hushed = False  # asked to be silent
         self._said_faded = False
         self._ran_before = ring.count(Count.CALLBACKS) > 0  # started again: a device that is missing now may come back
@@ -146,20 +151,37 @@ class DeviceProcess:
 
     def _real(self) -> portaudio.PortAudioOutput:
         s = self.settings
-        return portaudio.PortAudioOutput(self.player, s.device, s.block, s.sample_rate, s.first_channel)
+        opening = self._opening or Errand(
+            lambda: portaudio.PortAudioOutput(self.player, s.device, s.block, s.sample_rate, s.first_channel)
+        )
+        if not opening.wait(_OPEN_PATIENCE_S):
+            self._opening = opening
+            raise DeviceError("the audio server does not answer", fix="restart it; the sound comes back by itself")
+        self._opening = None
+        return opening.result()
 
     def _serve(self, output: Output) -> bool:
         """Until quit (False), the output's end (False), or a device appears in place of the null one (True)."""
-        looking = isinstance(output, NullOutput) and self.settings.device != NULL_NAME
-        look_at = time.monotonic() + _LOOK_AGAIN_S
-        s = self.settings
+        stand_in = isinstance(output, NullOutput) and self.settings.device != NULL_NAME
+        self._look_at_s = time.monotonic() + _LOOK_AGAIN_S
         while not self._quit and output.alive():
             self._obey(_POLL_S)
-            if looking and time.monotonic() >= look_at:
-                if portaudio.available(s.device, s.sample_rate, s.first_channel):
-                    return True
-                look_at = time.monotonic() + _LOOK_AGAIN_S
+            if stand_in and self._found():
+                return True
         return False
+
+    def _found(self) -> bool:
+        """Whether a device can be had now; looks once a second and never waits for the answer."""
+        if self._opening is not None:
+            return self._opening.done
+        if self._looking is None and time.monotonic() >= self._look_at_s:
+            s = self.settings
+            self._looking = Errand(lambda: portaudio.available(s.device, s.sample_rate, s.first_channel))
+        if self._looking is None or not self._looking.done:
+            return False
+        looking, self._looking = self._looking, None
+        self._look_at_s = time.monotonic() + _LOOK_AGAIN_S
+        return looking.result()
 
     def _obey(self, wait_s: float) -> None:
         for message in self.link.poll(wait_s=wait_s):

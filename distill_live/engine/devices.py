@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -109,18 +110,42 @@ def load_portaudio() -> Any:
     return sounddevice
 
 
+class _Hush:
+    """File descriptor 2 while it is turned away; several threads may be inside at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._kept = -1
+
+    def enter(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                sys.stderr.flush()
+                self._kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, 2)
+                os.close(nowhere)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+
+
+_HUSH: Final = _Hush()
+
+
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Send what C libraries print on file descriptor 2 to nowhere meanwhile."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    _HUSH.enter()
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        _HUSH.leave()
 
 
 def list_devices() -> list[OutputDevice]:

@@ -12,11 +12,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from distill_live.audio.ring import Count, Gauge, SharedRing
-from distill_live.engine.device import DeviceSettings, run_device
+from distill_live.audio.ring import Count, DeviceState, Gauge, SharedRing
+from distill_live.engine import device as device_module
+from distill_live.engine import portaudio
+from distill_live.engine.device import DeviceLost, DeviceProcess, DeviceSettings, run_device
 from distill_live.engine.devices import list_devices
+from distill_live.engine.nulldevice import NullOutput
+from distill_live.engine.player import RingPlayer
 from distill_live.engine.supervisor import ChildSpec, Supervisor
-from distill_live.link import Message
+from distill_live.errors import DeviceError
+from distill_live.link import Link, Message, link_pair
 from tests.jackserver import JackServer, jack_server, needs_jack
 
 PATIENCE_S = 30.0
@@ -133,6 +138,112 @@ def test_a_killed_device_process_comes_back_and_goes_on_where_it_was(rig: Rig) -
     rig.until(lambda: len(rig.device("null")) == 2)
     rig.until(lambda: rig.ring.read > read + 4800)
     assert rig.supervisor.pid("device") != pid
+
+
+class Speakers:
+    """Stands in for a real output: the null one's clock under another name."""
+
+    def __init__(self, player: RingPlayer) -> None:
+        self.name, self.sample_rate, self.latency_s = "Speakers (test)", 48000, 0.01
+        self._clock = NullOutput(player, 256, 48000)
+        self.start, self.alive, self.stop = self._clock.start, self._clock.alive, self._clock.stop
+
+
+class InProcess:
+    """The device process's main loop in a thread of this process, with stand-ins for PortAudio."""
+
+    def __init__(self, ring: SharedRing, device: str | None) -> None:
+        ours, theirs = link_pair()
+        self.link = Link(ours)
+        self.process = DeviceProcess(DeviceSettings(ring.name, device), ring, Link(theirs))
+        self.errors: list[Exception] = []
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.process.run()
+        except (DeviceError, DeviceLost) as error:
+            self.errors.append(error)
+
+    def next(self) -> Message:
+        messages = self.link.poll(most=1, wait_s=PATIENCE_S)
+        assert messages, "nothing was said"
+        return messages[0]
+
+    def quit(self) -> None:
+        self.link.send({"type": "quit"})
+        self.thread.join(PATIENCE_S)
+        assert not self.thread.is_alive()
+
+
+def test_a_server_that_hangs_is_waited_for_beside_the_null_device(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening a stream on a stopped JACK server never returned, and neither did the device process."""
+    awake = threading.Event()
+
+    def open_slowly(player: RingPlayer, *_: object) -> Speakers:
+        assert awake.wait(PATIENCE_S)
+        return Speakers(player)
+
+    monkeypatch.setattr(device_module, "_OPEN_PATIENCE_S", 0.05)
+    monkeypatch.setattr(portaudio, "PortAudioOutput", open_slowly)
+    running = InProcess(rig.ring, None)
+    said = running.next()
+    assert said["state"] == "null"
+    assert "does not answer" in said["messages"][0]
+    awake.set()
+    assert running.next()["state"] == "running"
+    running.quit()
+    assert not running.errors
+
+
+def test_a_device_that_appears_is_taken_and_one_that_stays_away_is_looked_for_once_a_second(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, looks = threading.Event(), []
+
+    def open_output(player: RingPlayer, *_: object) -> Speakers:
+        if not there.is_set():
+            raise DeviceError("this machine has no audio output", fix="connect one")
+        return Speakers(player)
+
+    def look(*_: object) -> bool:
+        looks.append(time.monotonic())
+        return there.is_set()
+
+    monkeypatch.setattr(device_module, "_LOOK_AGAIN_S", 0.1)
+    monkeypatch.setattr(portaudio, "PortAudioOutput", open_output)
+    monkeypatch.setattr(portaudio, "available", look)
+    rig.produce()
+    running = InProcess(rig.ring, None)
+    assert running.next()["state"] == "null"
+    while len(looks) < 3:
+        time.sleep(0.01)
+    there.set()
+    assert running.next()["name"] == "Speakers (test)"
+    assert min(np.diff(looks)) >= 0.1
+    read = rig.ring.read
+    while rig.ring.read < read + 4800:
+        time.sleep(0.01)
+    running.quit()
+    assert not running.errors
+
+
+def test_an_output_that_ends_by_itself_is_said_to_be_lost(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Speakers] = []
+
+    def open_output(player: RingPlayer, *_: object) -> Speakers:
+        opened.append(Speakers(player))
+        return opened[0]
+
+    monkeypatch.setattr(portaudio, "PortAudioOutput", open_output)
+    running = InProcess(rig.ring, "speakers")
+    assert running.next()["state"] == "running"
+    opened[0].stop()
+    assert running.next()["state"] == "lost"
+    running.thread.join(PATIENCE_S)
+    assert isinstance(running.errors[0], DeviceLost)
+    assert rig.ring.count(Count.DEVICE_STATE) == DeviceState.LOST
 
 
 class Recording:
