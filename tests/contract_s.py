@@ -1,4 +1,4 @@
-"""Contract S, proved for one process: step by step equals the whole, to the bit at the live step size, states are values.
+"""Contract S, proved for one process: steps equal the whole, to the bit at the live step size, and states are values.
 
 A room lists its processes in ``tests/<room>/cases_contract_s.py``::
 
@@ -128,9 +128,8 @@ def _check_equals_whole(
 ) -> None:
     late = along(stepped, axis, latency, stepped.shape[axis])
     wanted = along(whole, axis, 0, late.shape[axis])
-    assert late.shape == wanted.shape and late.shape[axis] > 0, (
-        f"steps of {partition} blocks give {late.shape} after the latency, forward gives {whole.shape}"
-    )
+    assert late.shape[axis] > 0, f"the signal is shorter than the latency, {latency}"
+    assert late.shape == wanted.shape, f"steps of {partition} blocks give {late.shape}, forward gives {whole.shape}"
     error = float(np.abs(late - wanted).max() / np.abs(whole).max())
     assert error <= RELATIVE_TOLERANCE, f"steps of {partition} blocks differ from the whole by {error:.1e}"
 

@@ -27,7 +27,7 @@ class CropConfig:
         shift_bands: most that a crop is moved up or down by, in mel bands.
     """
 
-    batch: int = 16
+    batch: int = 8
     frames: int = 192
     gain_db: tuple[float, float] = (-12.0, 6.0)
     tilt_db: float = 6.0

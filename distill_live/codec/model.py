@@ -8,9 +8,11 @@ The engine uses encoder and decoder, which do not import ``vector_quantize_pytor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,9 +27,12 @@ from distill_live.codec.layers import (
     StreamingChain,
     StreamingLayer,
 )
+from distill_live.codec.patches import principal_patches
 from distill_live.codec.quantizer import QuantizerWrapper
 
 DB_PER_UNIT: Final = 25.0  # inside the networks a mel is (dB - floor) / 25: 0 is silence, 4 is full scale
+
+_FIRST_SHARE: Final = 0.1  # of the networks' last layers that is left beside a fitted linear codec
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class VQEncoder(StreamingLayer):
             channels = stage.channels
         layers += [ChannelNorm(channels), nn.Conv2d(channels, config.codebook_dim, 1)]
         self.net = StreamingChain(layers)
+        patch = _patch_shape(config)
+        self.patch = nn.Conv2d(1, config.codebook_dim, patch, patch, bias=False)
         self.block = config.grid.frames_per_column
         self.past = self.net.past
         self.time_ratio = 1.0 / self.block
@@ -78,13 +85,14 @@ class VQEncoder(StreamingLayer):
         """The state after endless silence; its last tensor is what the network answers to silence."""
         columns = -(-self.net.past // self.block) + 1
         silence = self._zeros(1, self.config.n_mels, columns * self.block)
-        latents, state = self.net.step(silence, self.net.initial_state())
+        latents, state = self.net.step(silence, self.net.initial_state())  # the patches of silence are zero
         return (*state, latents[..., -1:])
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         assert x.shape[-1] % self.block == 0, f"{x.shape[-1]} frames are no whole columns of {self.block}: pad them"
-        latents, after = self.net.step((x - self.config.floor_db) / DB_PER_UNIT, state[:-1])
-        return latents - state[-1], (*after, state[-1])
+        above_silence = (x - self.config.floor_db) / DB_PER_UNIT
+        latents, after = self.net.step(above_silence, state[:-1])
+        return self.patch(above_silence) + latents - state[-1], (*after, state[-1])
 
 
 class VQDecoder(StreamingLayer):
@@ -103,6 +111,8 @@ class VQDecoder(StreamingLayer):
             layers += _up(channels, stage, channels_out)  # the last one is linear, as a log-mel needs it
             channels = channels_out
         self.net = StreamingChain(layers)
+        patch = _patch_shape(config)
+        self.patch = nn.ConvTranspose2d(config.codebook_dim, 1, patch, patch, bias=False)
         self.past = self.net.past
         self.time_ratio = float(config.grid.frames_per_column)
         self.state_size = self.net.state_size
@@ -114,7 +124,7 @@ class VQDecoder(StreamingLayer):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         mel, after = self.net.step(x, state)
-        return mel * DB_PER_UNIT + self.config.floor_db, after
+        return (mel + self.patch(x)) * DB_PER_UNIT + self.config.floor_db, after
 
 
 class ConvVQVAE(nn.Module):
@@ -147,6 +157,17 @@ class ConvVQVAE(nn.Module):
         recon = self.decoder(from_positions(vectors, self.config.grid.rows))
         return recon[..., : mel.shape[-1]], indices, commit_loss
 
+    @torch.no_grad()
+    def fit_patches(self, mels: Sequence[Tensor]) -> None:
+        """Begin as the best linear codec of recordings ``[n_mels, frames]`` in dB; networks add little yet."""
+        above_silence = [(mel - self.config.floor_db) / DB_PER_UNIT for mel in mels]
+        basis = principal_patches(above_silence, *_patch_shape(self.config), self.config.codebook_dim)
+        self.encoder.patch.weight.copy_(basis.components[:, None] / basis.scale)
+        self.decoder.patch.weight.copy_(basis.components[:, None] * basis.scale)
+        for net in (self.encoder.net, self.decoder.net):
+            for parameter in net.layers[-1].parameters():
+                parameter.mul_(_FIRST_SHARE)
+
     def autoencode(self, mel: Tensor) -> Tensor:
         """The reconstruction without quantising: what the first training steps do."""
         return self.decoder(self.encoder(self.pad(mel)))[..., : mel.shape[-1]]
@@ -170,6 +191,11 @@ def to_positions(latents: Tensor) -> Tensor:
 def from_positions(vectors: Tensor, rows: int) -> Tensor:
     """The way back: ``[B, W * H, D]`` as ``[B, D, H, W]``."""
     return vectors.unflatten(1, (-1, rows)).permute(0, 3, 2, 1)
+
+
+def _patch_shape(config: VQVAEConfig) -> tuple[int, int]:
+    """Bands and frames that one latent stands for."""
+    return config.n_mels // config.grid.rows, config.grid.frames_per_column
 
 
 def _down(channels: int, stage: Stage) -> list[nn.Module]:

@@ -1,7 +1,7 @@
 """How a codec is trained, apart from the loop: its loss, its schedule, its codebooks' start, its held-out error.
 
-Two phases. First the networks learn to reconstruct without codes; then k-means over the whole corpus sets the
-codebooks, and everything learns together. The schedule is a function of progress 0..1, so that a budget in seconds
+``prepare`` makes the model the best linear codec of the corpus, whose error the networks learn to correct: first without
+codes, for a short while; then k-means over the whole corpus sets the codebooks, and everything learns together. The schedule is a function of progress 0..1, so that a budget in seconds
 and one in epochs use it alike. Knows nothing of files, clocks or checkpoints. Training thread only.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from distill_live.codec.model import ConvVQVAE, to_positions
 from distill_live.errors import UsageError
 
 _FIRST_STEPS = 20  # over which the learning rate rises
+_FITTED_SCALE = 0.1  # of the learning rate, for weights that begin fitted to the corpus
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class CodecSchedule:
 class CodecObjective:
     """The functional training step of a ``ConvVQVAE``, and what it is judged by.
 
-    A loop calls ``step`` with a batch and its progress; nothing else is needed. What a resumed run needs is in the
+    A loop calls ``prepare`` once, then ``step`` with a batch and its progress, and ``initialise`` when
+    ``wants_codebooks`` says so (``train_steps`` is such a loop). What a resumed run needs is in the
     state of model and optimiser, in ``steps``, and in torch's random state (dead codes are replaced at random).
     """
 
@@ -60,10 +63,23 @@ class CodecObjective:
         self.usage = UsageCounter(model.config.names, model.config.codebook_size)
         self.steps = 0
 
+    def prepare(self, mels: Sequence[Tensor]) -> None:
+        """Before the first step: begin as the best linear codec of the training recordings ``[n_mels, frames]``."""
+        self.model.fit_patches(mels)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """All parameters; ``scale`` multiplies the learning rate (what was fitted already moves slowly).
+
+        The codebooks are no parameters: they follow by moving averages.
+        """
+        fitted = [self.model.encoder.patch.weight, self.model.decoder.patch.weight]
+        known = {id(parameter) for parameter in fitted}
+        rest = [parameter for parameter in self.model.parameters() if id(parameter) not in known]
+        return [{"params": rest, "scale": 1.0}, {"params": fitted, "scale": _FITTED_SCALE}]
+
     def optimiser(self) -> torch.optim.Optimizer:
-        """AdamW without weight decay over all parameters; the codebooks are no parameters, they follow by EMA."""
-        rate = self.schedule.learning_rate
-        return torch.optim.AdamW(self.model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
+        """AdamW without weight decay, whose rate ``step`` sets."""
+        return torch.optim.AdamW(self.parameter_groups(), betas=(0.9, 0.98), weight_decay=0.0)
 
     def learning_rate(self, progress: float) -> float:
         """The rate at ``progress`` 0..1: a short rise over the first steps, then a cosine."""
@@ -116,7 +132,7 @@ class CodecObjective:
         """One step of learning on a batch; ``initialise`` must have been called when ``wants_codebooks`` says so."""
         self.model.train()
         for group in optimiser.param_groups:
-            group["lr"] = self.learning_rate(progress)
+            group["lr"] = self.learning_rate(progress) * group["scale"]
         loss, figures = self.loss(mel)
         optimiser.zero_grad()
         loss.backward()
@@ -167,6 +183,7 @@ def train_steps(
     """
     torch.manual_seed(seed)  # dead codes are replaced at random
     source = MelCrops(mels, crops, seed, objective.model.config.floor_db)
+    objective.prepare(mels)
     optimiser = objective.optimiser()
     for number in range(steps):
         if objective.wants_codebooks(number / steps):

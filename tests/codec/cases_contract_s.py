@@ -12,6 +12,8 @@ from distill_live.codec.layers import CausalConv2d, CausalUpsample2d, ChannelNor
 from distill_live.codec.model import VQDecoder, VQEncoder
 from tests.contract_s import StreamingCase
 
+torch.set_num_threads(1)  # as in the live path; two threads on a busy machine are far slower than one
+
 
 def _noise(*shape: int) -> Callable[[], Tensor]:
     return lambda: torch.randn(shape, generator=torch.Generator().manual_seed(1))
