@@ -16,6 +16,8 @@ from distill_live.effects.base import Block, Effect, ParamEvent, State
 from distill_live.effects.buffers import FixedDelay
 
 _BRIDGE_MS: Final = 5.0
+_SLOPE_SAMPLES: Final = 48.0  # how soon the bridge gives its first direction up
+_STEEPEST: Final = 0.02  # per sample; a steeper direction is noise, and following it would be a thump
 
 
 class Insert:
@@ -28,7 +30,7 @@ class Insert:
         self._ids = frozenset(p.id for p in effect.params)
         self._messages = messages
         self._dry = FixedDelay(0)
-        self._last: Block = np.zeros((2, 1), np.float32)
+        self._apart: Block = np.zeros((2, 2), np.float32)  # output minus dry, at the last two samples
         self._bridge_samples = 0
 
     def own(self, events: Sequence[ParamEvent]) -> list[ParamEvent]:
@@ -47,16 +49,18 @@ class Insert:
 
     def process(self, block: Block, events: Sequence[ParamEvent]) -> Block:
         """The effect's sound, or the delayed input once it has failed."""
+        if len(self._apart) != len(block):
+            self._apart = np.zeros((len(block), 2), np.float32)
         dry = self._dry.push(block) if self.latency else block
         out = dry if self.failed else self._guarded(block, events)
         if out is None:
             out = self._bridged(dry)
-        self._last = out[:, -1:].copy()
+        self._apart = np.concatenate([self._apart, out[:, -2:] - dry[:, -2:]], axis=1)[:, -2:]
         return out
 
     def reset(self) -> None:
         self._dry.clear()
-        self._last = np.zeros_like(self._last)
+        self._apart = np.zeros_like(self._apart)
         try:
             if not self.failed:
                 self.effect.reset()
@@ -64,12 +68,12 @@ class Insert:
             self._fail(f"raised {type(error).__name__} in reset: {error}")
 
     def state(self) -> State:
-        own: State = {"failed": self.failed, "dry": self._dry.past.copy(), "last": self._last.copy()}
+        own: State = {"failed": self.failed, "dry": self._dry.past.copy(), "apart": self._apart.copy()}
         return own if self.failed else {**own, "effect": self.effect.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         self.failed = state["failed"]
-        self._dry.past, self._last = np.array(state["dry"]), np.array(state["last"])
+        self._dry.past, self._apart = np.array(state["dry"]), np.array(state["apart"])
         if not self.failed:
             self.effect.load_state(state["effect"])
 
@@ -91,11 +95,11 @@ class Insert:
         self._messages.append(f"effect {self.effect.name} {why}; it is bypassed.")
 
     def _bridged(self, dry: Block) -> Block:
-        """The dry sound, led to from the last good sample."""
-        if len(self._last) != len(dry):
-            return dry
+        """The dry sound, led to from the last good samples without a jump or a kink."""
         samples = min(dry.shape[1], self._bridge_samples)
-        fall = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, samples + 1) / max(samples, 1))
+        ages = np.arange(1, samples + 1, dtype=np.float32)
+        fall = np.float32(0.5) + np.float32(0.5) * np.cos(np.float32(np.pi / samples) * ages)
+        slope = np.clip(self._apart[:, 1:] - self._apart[:, :1], -_STEEPEST, _STEEPEST)
         out = dry.copy()
-        out[:, :samples] += (self._last - dry[:, :1]) * fall.astype(np.float32)
+        out[:, :samples] += self._apart[:, 1:] * fall + slope * ages * np.exp(-ages / np.float32(_SLOPE_SAMPLES))
         return out

@@ -56,8 +56,8 @@ class Limiter(SplitEffect):
         self._weights = (weights / weights.sum()).astype(np.float32)
         self._ages_db = RELEASE_DB_PER_S / self.sample_rate * np.arange(1, self.max_block + 1)
         self._ceiling_db = OnePoleGlide(self.number(CEILING), CEILING.smoothing_ms, self.sample_rate)
-        self._sound, self._needs_db, self._cuts = (FixedDelay(self.latency) for _ in range(3))
-        self._memories = {"sound": self._sound, "needs": self._needs_db, "cuts": self._cuts}
+        self._sound, self._needs_db, self._gains_db = (FixedDelay(self.latency) for _ in range(3))
+        self._memories = {"sound": self._sound, "needs": self._needs_db, "gains": self._gains_db}
         self._released_db = 0.0
 
     def changed(self) -> None:
@@ -68,13 +68,13 @@ class Limiter(SplitEffect):
         need_db = self._need_db(block)[None]
         held_db = _lowest(self._needs_db.joined(need_db)[0], self.latency + 1)
         self._needs_db.push(need_db)
-        cut = np.float32(1.0) - np.float32(10.0) ** (self._release(held_db) * np.float32(0.05))
-        cuts = self._cuts.joined(cut[None])[0]
-        self._cuts.push(cut[None])
-        if not cuts.any():
-            return late
-        gain: Block = np.float32(1.0) - np.convolve(cuts, self._weights, "valid").astype(np.float32, copy=False)
-        return late * gain
+        released_db = self._release(held_db)[None]
+        gains_db = self._gains_db.joined(released_db)[0]
+        self._gains_db.push(released_db)
+        if not gains_db.any():
+            return late  # to the bit
+        gains = np.float32(10.0) ** (gains_db * np.float32(0.05))
+        return late * np.convolve(gains, self._weights, "valid").astype(np.float32, copy=False)
 
     def reset(self) -> None:
         for memory in self._memories.values():

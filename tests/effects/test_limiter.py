@@ -1,0 +1,90 @@
+"""The limiter: nothing gets through, nothing is touched without need, nothing clicks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from distill_live.effects.base import ParamEvent
+from distill_live.effects.limiter import CEILING, Limiter
+from tests.effects.contract_x import noise, sharpest_bend
+
+
+def limiter(sample_rate=48000, max_block=4096, ceiling_db=-1.0):
+    made = Limiter()
+    made.prepare(sample_rate, max_block)
+    made.process(np.zeros((2, 1), np.float32), [ParamEvent(0, CEILING.id, ceiling_db)])
+    made.reset()
+    return made
+
+
+def peak_db(sound):
+    return float(20.0 * np.log10(np.abs(sound).max()))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(-20, 40), st.sampled_from([64, 100, 512, 4096]), st.floats(-24, 0))
+def test_nothing_is_ever_louder_than_the_ceiling(seed, level_db, block, ceiling_db):
+    rng, made = np.random.default_rng(seed), limiter(ceiling_db=ceiling_db)
+    bursts = (rng.standard_normal((2, 6 * block)) * (rng.random(6 * block) < 0.05)).astype(np.float32)
+    sound = bursts * np.float32(10.0 ** (level_db / 20.0))
+    out = np.concatenate([made.process(sound[:, n * block : (n + 1) * block]) for n in range(6)], axis=1)
+    assert np.abs(out).max() <= 10.0 ** (ceiling_db / 20.0) * (1.0 + 1e-5)
+
+
+def test_forty_decibels_too_much_stay_below_full_scale():
+    made = limiter()
+    out = np.concatenate([made.process(noise(2, 512, 100.0, seed)) for seed in range(40)], axis=1)
+    assert -1.5 < peak_db(out) <= -1.0 + 1e-4
+
+
+def test_what_is_below_the_ceiling_passes_bit_for_bit():
+    made, sound = limiter(), np.clip(noise(2, 4096, 0.3), -0.85, 0.85)
+    assert np.array_equal(made.process(sound)[:, made.latency :], sound[:, : -made.latency])
+
+
+def test_both_sides_are_turned_down_together():
+    made = limiter()
+    sound = np.stack([np.full(2000, 4.0), np.full(2000, 0.4)]).astype(np.float32)
+    out = made.process(sound)[:, made.latency :]
+    assert np.allclose(out[0], 10.0 * out[1], rtol=1e-5)
+
+
+def test_a_burst_is_dipped_before_it_comes_and_let_go_afterwards():
+    """The gain is a smooth dip: down within the look-ahead, up again at 120 dB a second."""
+    made, sound = limiter(max_block=48000), np.full((1, 48000), 0.1, np.float32)
+    sound[0, 20000:20100] = 1.0
+    out = made.process(sound)[0, made.latency :]
+    gain_db = 20.0 * np.log10(out / sound[0, : len(out)])
+    assert np.abs(gain_db[: 20000 - made.latency - 1]).max() < 1e-3
+    assert np.abs(gain_db[20000:20100] + 1.0).max() < 0.01
+    assert np.abs(gain_db[20100 + 2 * made.latency + 400 :]).max() < 0.01
+    assert np.abs(np.diff(gain_db)).max() < 0.1
+
+
+def test_the_limiter_adds_no_click_to_a_sine_that_grows_too_loud():
+    turns = 220.0 * np.arange(48000) / 48000
+    sine = (np.linspace(0.1, 4.0, 48000) * np.sin(2.0 * np.pi * turns)).astype(np.float32)[None]
+    out = limiter(max_block=48000).process(sine)
+    assert sharpest_bend(out) < sharpest_bend(sine)
+
+
+@pytest.mark.parametrize("cuts", [[1] * 50 + [974], [64] * 16, [1000, 24], [512, 512]])
+def test_the_sound_does_not_depend_on_how_it_is_cut(cuts):
+    sound = noise(2, 1024, 2.0)
+    whole, pieces, start = limiter().process(sound), [], 0
+    made = limiter()
+    for width in cuts:
+        pieces.append(made.process(sound[:, start : start + width]))
+        start += width
+    assert np.abs(np.concatenate(pieces, axis=1) - whole).max() < 1e-5
+
+
+def test_a_lower_ceiling_is_glided_to():
+    made, sound = limiter(), np.full((1, 4096), 0.8, np.float32)
+    made.process(sound)
+    out = np.concatenate([made.process(sound, [ParamEvent(10, CEILING.id, -12.0)]), made.process(sound)], axis=1)
+    assert np.abs(np.diff(out)).max() < 0.005
+    assert abs(peak_db(out[:, -100:]) + 12.0) < 0.1
