@@ -34,8 +34,8 @@ def write_blocks(out: Path, blocks: Iterable[npt.NDArray[np.float32]], frames: i
     written = said = 0
     for block in blocks:
         if writer is None:
-            writer = WavWriter(out, RATE, block.shape[0])
-        writer.write(block.T)
+            writer = WavWriter(out, block.shape[0], RATE)
+        writer.write(block)
         written += block.shape[1]
         if sys.stderr.isatty() and written - said >= RATE:
             said = written

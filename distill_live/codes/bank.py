@@ -55,6 +55,12 @@ class Bank:
             raise UnknownNameError(f"there is no slot {number}", fix=f"use 1 to {SLOTS}")
         self._slots[number - 1] = slot
 
+    def copy(self) -> Bank:
+        """Another bank with the same sounds."""
+        twin = Bank()
+        twin._slots = list(self._slots)
+        return twin
+
     @property
     def names(self) -> list[str]:
         """The sixteen names, empty strings for empty slots."""

@@ -51,6 +51,13 @@ class FrameDecoder:
             parts.append(self._mel[column][:, offset])
         return np.stack(parts, axis=1)
 
+    def fork(self) -> FrameDecoder:
+        """An independent copy; what it holds are values, so copying the tables is enough."""
+        twin = FrameDecoder.__new__(FrameDecoder)
+        twin.decoder, twin.frames_per_column = self.decoder, self.frames_per_column
+        twin._before, twin._mel = dict(self._before), dict(self._mel)
+        return twin
+
     def drop_from(self, column: int) -> None:
         """Forget what was decoded from ``column`` on; the state before it stays."""
         for c in [c for c in self._mel if c >= column]:

@@ -10,6 +10,7 @@ Called by the render thread alone.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -153,6 +154,22 @@ class Performance:
         else:
             args = self._set_param(event)
         return replace(event, frame=self.frame, args=args)
+
+    def fork(self) -> Performance:
+        """An independent copy that goes on from here: a second voice, a what-if, a snapshot to measure against."""
+        twin = copy.copy(self)
+        twin.params = ParamBank(self.params.registry)
+        twin.params.restore(self.params.snapshot())
+        twin.bank, twin.assets = self.bank.copy(), dict(self.assets)
+        twin.editor = ColumnEditor(self.model.vectors, twin.bank)
+        twin._held, twin._edited = dict(self._held), dict(self._edited)
+        twin.decoder = self.decoder.fork()
+        twin.dice = PerformanceDice(twin.params, twin.editor, twin.edit_of)
+        twin.stream = self.stream.fork(twin.dice)
+        twin.chain = standard_chain(twin.params)
+        twin.chain.prepare(SAMPLE_RATE, BLOCK)
+        twin.chain.load_state(self.chain.state())
+        return twin
 
     def add_asset(self, codes: Codes) -> str:
         """Keep codes that came in from outside; returns the hash that ``/distill/bank/load`` names them by."""

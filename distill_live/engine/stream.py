@@ -85,6 +85,13 @@ class PriorStream:
         for c in [c for c in self._drawn if c < column]:
             del self._drawn[c], self._before[c]
 
+    def fork(self, dice: Dice) -> PriorStream:
+        """An independent copy under other dice; what it holds are values, so copying the tables is enough."""
+        twin = PriorStream(self.prior, self.watch, dice)
+        twin.reprimed = self.reprimed
+        twin._before, twin._drawn = dict(self._before), dict(self._drawn)
+        return twin
+
     def _generate(self, column: int) -> None:
         before = self._before[column]
         drawn: list[tuple[int, int, int]] = []

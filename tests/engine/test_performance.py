@@ -276,3 +276,19 @@ def test_a_changed_asset_is_refused(model: Playable, tmp_path: Path) -> None:
     writer.close(512)
     with pytest.raises(TakeError, match="changed"):
         add_assets(Performance(model), read_take(tmp_path / "t.jsonl"))
+
+
+def test_a_fork_goes_on_as_the_original_would_and_leaves_it_alone(any_grid: Playable) -> None:
+    performance = Performance(any_grid, 7)
+    performance.apply(param("fx.delay.mix", 0.5))
+    performance.apply(swap(0, "2"))
+    for _ in range(30):
+        performance.render_block()
+    twin, other = performance.fork(), performance.fork()
+    other.apply(param("seed", 99))
+    other.apply(param("level.1.mute", True))
+    third = [other.render_block() for _ in range(40)]
+    first = [performance.render_block() for _ in range(40)]
+    second = [twin.render_block() for _ in range(40)]
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, third, strict=True))
