@@ -101,5 +101,6 @@ class Insert:
         fall = np.float32(0.5) + np.float32(0.5) * np.cos(np.float32(np.pi / samples) * ages)
         slope = np.clip(self._apart[:, 1:] - self._apart[:, :1], -_STEEPEST, _STEEPEST)
         out = dry.copy()
-        out[:, :samples] += self._apart[:, 1:] * fall + slope * ages * np.exp(-ages / np.float32(_SLOPE_SAMPLES))
+        onward = slope * ages * np.exp(-ages / np.float32(_SLOPE_SAMPLES))
+        out[:, :samples] += (self._apart[:, 1:] + onward) * fall
         return out
