@@ -57,7 +57,7 @@ def longest_copy(generated: Column, grids: Sequence[Column]) -> Copy:
 
 def _names(grids: Sequence[Column]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """One number for each different column of all grids, and where each grid but the first begins among the others."""
-    columns = np.concatenate([grid.reshape(len(grid), -1) for grid in grids])
+    columns = np.concatenate([grid.reshape(len(grid), int(np.prod(grid.shape[1:]))) for grid in grids])
     _, names = np.unique(columns, axis=0, return_inverse=True)
     return names.reshape(-1), np.cumsum([0] + [len(grid) for grid in grids[1:]])
 
