@@ -4,6 +4,9 @@
 children it starts meanwhile. Never load PortAudio (sounddevice) in the test process itself: its exit handler aborts
 when the server is gone; ask for devices in a child. The test is skipped where ``jackd`` is not installed. Clients
 that were opened on the server (JACK-Client, rtmidi) must be closed before the block ends.
+
+JACK keeps a table of eight servers in shared memory, and one that was killed keeps its place until a server of the same
+name comes by. So a killed server is followed by one that starts and ends in good order (``_free_place``).
 """
 
 from __future__ import annotations
@@ -11,8 +14,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import shutil
+import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,16 +81,38 @@ def jack_server(period: int = 256, realtime: bool = True, name: str | None = Non
 
 def _start(name: str, period: int, realtime: bool) -> JackServer:
     for with_realtime in (True, False) if realtime else (False,):
-        log = Path(os.environ.get("TMPDIR", "/tmp")) / f"jackd-{name}.log"
-        scheduling = ["-R", "-P", "70"] if with_realtime else ["-r"]
-        command = ["jackd", *scheduling, "-n", name, "-d", "dummy", "-r", "48000", "-p", str(period)]
-        with log.open("wb") as sink:
-            process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-        server = JackServer(name, period, with_realtime, process, log)
+        server = _launch(name, period, with_realtime)
+        if not _answers(server) and "Too many servers" in server.log_text():
+            _free_places_of_the_dead()
+            server = _launch(name, period, with_realtime)
         if _answers(server):
             return server
-        _stop(server, keep_log=True)
+        _end(server)
     pytest.skip(f"the dummy JACK server does not start here: {server.log_text()[-300:]}")
+
+
+def _launch(name: str, period: int, realtime: bool) -> JackServer:
+    log = Path(tempfile.gettempdir()) / f"jackd-{name}.log"
+    scheduling = ["-R", "-P", "70"] if realtime else ["-r"]
+    command = ["jackd", *scheduling, "-n", name, "-d", "dummy", "-r", "48000", "-p", str(period)]
+    with log.open("wb") as sink:
+        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    return JackServer(name, period, realtime, process, log)
+
+
+def _free_place(name: str) -> None:
+    """Take over a dead server's place in JACK's table, and leave it in good order; a living one is left alone."""
+    server = _launch(name, 1024, realtime=False)
+    _answers(server)
+    _end(server)
+    server.log.unlink(missing_ok=True)
+
+
+def _free_places_of_the_dead() -> None:
+    for left in Path("/dev/shm").glob(f"jack_*_{os.getuid()}_*"):
+        name = re.fullmatch(rf"jack_(.+)_{os.getuid()}_\d+", left.name)
+        if name:
+            _free_place(name[1])
 
 
 def _answers(server: JackServer, patience_s: float = 10.0) -> bool:
@@ -96,15 +124,21 @@ def _answers(server: JackServer, patience_s: float = 10.0) -> bool:
     return False
 
 
-def _stop(server: JackServer, keep_log: bool = False) -> None:
+def _stop(server: JackServer) -> None:
+    _end(server)
+    if server.process.returncode == -signal.SIGKILL:
+        _free_place(server.name)
+    server.log.unlink(missing_ok=True)
+
+
+def _end(server: JackServer) -> None:
     if server.process.poll() is None:
+        server.process.send_signal(signal.SIGCONT)
         server.process.terminate()
         try:
             server.process.wait(5)
         except subprocess.TimeoutExpired:
             server.kill()
-    if not keep_log:
-        server.log.unlink(missing_ok=True)
 
 
 def _restore(values: dict[str, str | None]) -> None:
