@@ -1,8 +1,9 @@
 """How a codec is trained, apart from the loop: its loss, its schedule, its codebooks' start, its held-out error.
 
-``prepare`` makes the model the best linear codec of the corpus, whose error the networks learn to correct: first without
-codes, for a short while; then k-means over the whole corpus sets the codebooks, and everything learns together. The schedule is a function of progress 0..1, so that a budget in seconds
-and one in epochs use it alike. Knows nothing of files, clocks or checkpoints. Training thread only.
+``prepare`` makes the model the best linear codec of the corpus, and the networks learn to correct its error: first
+without codes, for a short while; then k-means over the whole corpus sets the codebooks, and everything learns
+together. The schedule is a function of progress 0..1, so that a budget in seconds and one in epochs use it alike.
+Knows nothing of files, clocks or checkpoints. Training thread only.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class CodecSchedule:
 
     learning_rate: float = 2e-3
     last_share: float = 0.02
-    autoencode_share: float = 0.2
+    autoencode_share: float = 0.25
     gradient_norm: float = 1.0
 
     def __post_init__(self) -> None:
