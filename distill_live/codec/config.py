@@ -56,6 +56,8 @@ class Grid:
     frames_per_column: int
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise UsageError(f"a grid cannot be called {self.name!r}", fix="give it a name")
         _check_power_of_two("rows of a grid", self.rows, 1, 16)
         _check_power_of_two("frames per column of a grid", self.frames_per_column, 4, 64)
 

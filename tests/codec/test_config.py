@@ -105,6 +105,7 @@ def _damaged(**changes: Any) -> dict[str, Any]:
         _damaged(grid="frames; rm"),
         _damaged(grid={"name": "x", "rows": 3, "frames_per_column": 4}),
         _damaged(grid={"name": "x", "rows": 1, "frames_per_column": 10**9}),
+        _damaged(grid={"name": 5, "rows": 1, "frames_per_column": 4}),
         _damaged(names=7),
         _damaged(names=[1, 2, 3]),
         _damaged(n_mels=10**12),

@@ -80,7 +80,7 @@ def test_the_commitment_is_weighted_once() -> None:
         wanted += 0.25 * float((left - nearest).square().mean())
         left = left - nearest
     assert float(quantiser(latents)[2].detach()) == pytest.approx(wanted, rel=1e-3)
-    assert float(quantiser.eval()(latents)[2]) == 0.0
+    assert float(quantiser.eval()(latents)[2].detach()) == 0.0
 
 
 def test_dead_codes_are_replaced_and_living_ones_are_left_alone() -> None:
