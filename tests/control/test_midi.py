@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -53,19 +54,39 @@ def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
 
 @contextmanager
 def jack_server(name: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A dummy server under its own name, ended by its process id."""
-    command = ["jackd", "-n", name, "-d", "dummy", "-r", "48000", "-p", "256"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    """A dummy server under its own name, ended by its process id.
+
+    JACK keeps eight places for servers on a machine, and one that is killed keeps its own for ever, until a server
+    of the same name starts and ends as it should: so that is done for a server a test has killed.
+    """
+    server = _start_server(name)
     try:
-        until(lambda: "UNIX_JACK" in midi_systems())
+        until(lambda: "UNIX_JACK" in midi_systems() or server.poll() is not None)
+        assert server.poll() is None, "jackd did not start; are eight dead servers registered in /dev/shm?"
         yield server
     finally:
-        server.terminate()
-        try:
-            server.wait(5)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        was_killed = server.poll() is not None
+        _end_server(server)
+        if was_killed:
+            again = _start_server(name)
+            until(lambda: "UNIX_JACK" in midi_systems() or again.poll() is not None)
+            _end_server(again)
+        for left in Path("/dev/shm").glob(f"jack_sem.*_{name}_*"):
+            left.unlink(missing_ok=True)
+
+
+def _start_server(name: str) -> subprocess.Popen[bytes]:
+    command = ["jackd", "-n", name, "-d", "dummy", "-r", "48000", "-p", "256"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _end_server(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(5)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 class Controller:
