@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 _serial = itertools.count()
@@ -77,6 +78,39 @@ def jack_server(period: int = 256, realtime: bool = True, name: str | None = Non
     finally:
         _restore(before)
         _stop(server)
+
+
+class Recording:
+    """A JACK client that keeps what arrives, period by period."""
+
+    def __init__(self, server: JackServer, seconds: float) -> None:
+        import jack
+
+        self.client = jack.Client(f"recorder{os.getpid()}", no_start_server=True, servername=server.name)
+        self.ports = [self.client.inports.register(name) for name in ("left", "right")]
+        self.samples = np.zeros((2, int(seconds * 48000)), np.float32)
+        self.frames = 0
+        self.xruns = 0
+        self.client.set_process_callback(self._take)
+        self.client.set_xrun_callback(self._xrun)
+        self.client.activate()
+
+    def connect(self, prefix: str) -> None:
+        for port, source in zip(self.ports, self.client.get_ports(prefix, is_output=True), strict=True):
+            self.client.connect(source, port)
+
+    def close(self) -> None:
+        self.client.deactivate()
+        self.client.close()
+
+    def _take(self, frames: int) -> None:
+        if self.frames + frames <= self.samples.shape[1]:
+            for channel, port in enumerate(self.ports):
+                self.samples[channel, self.frames : self.frames + frames] = port.get_array()
+            self.frames += frames
+
+    def _xrun(self, _delay_us: float) -> None:
+        self.xruns += 1
 
 
 def _start(name: str, period: int, realtime: bool) -> JackServer:

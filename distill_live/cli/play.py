@@ -75,6 +75,10 @@ def command(
         from distill_live.control.midimap import read_map
 
         read_map(midi_map)  # say what is wrong with it before anything starts
+    if midi_in is not None:
+        from distill_live.control.midi import require_input
+
+        require_input(midi_in)
     frames = None if seconds is None else max(512, round(seconds * 48000) // 512 * 512)
     plan = PlaySettings(
         engine=EngineSettings(

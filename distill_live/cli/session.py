@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from distill_live.audio.ring import SharedRing
+from distill_live.audio.ring import Gauge, SharedRing
 from distill_live.control.bridge import BridgeSettings, run_bridge
 from distill_live.engine.device import DeviceSettings, run_device
 from distill_live.engine.loader import LoaderSettings, run_loader
@@ -87,7 +87,7 @@ class PlaySession:
             self._event({"type": "play", "state": "sounding"})
         if self._draining_until is not None and (ring.fill == 0 or time.monotonic() > self._draining_until):
             self.exit_code = 0
-        self._show_status()
+        self._show_status(ring)
 
     # ------------------------------------------------------------------ what the children say
 
@@ -169,15 +169,16 @@ class PlaySession:
         if self.settings.as_json:
             print(json.dumps(record), flush=True)
 
-    def _show_status(self) -> None:
+    def _show_status(self, ring: SharedRing) -> None:
         now = time.monotonic()
-        due = 0.25 if sys.stderr.isatty() else 1.0
+        due = 0.25 if self.settings.as_json or sys.stderr.isatty() else 1.0
         if not self._status or now - self._shown_at < due:
             return
         self._shown_at = now
         s = self._status
         if self.settings.as_json:
-            self._event(s)
+            clock = {"output_s": ring.gauge(Gauge.LAST_OUTPUT_S), "output_frame": ring.read}
+            self._event({**s, **clock})
         elif sys.stderr.isatty():
             text = (
                 f"{s['state']}  {s['model']}  load {100 * s['load']:.0f} %  "

@@ -22,7 +22,7 @@ from distill_live.engine.player import RingPlayer
 from distill_live.engine.supervisor import ChildSpec, Supervisor
 from distill_live.errors import DeviceError
 from distill_live.link import Link, Message, link_pair
-from tests.jackserver import JackServer, jack_server, needs_jack
+from tests.jackserver import Recording, jack_server, needs_jack
 
 PATIENCE_S = 30.0
 LEAD = 4096
@@ -244,39 +244,6 @@ def test_an_output_that_ends_by_itself_is_said_to_be_lost(rig: Rig, monkeypatch:
     running.thread.join(PATIENCE_S)
     assert isinstance(running.errors[0], DeviceLost)
     assert rig.ring.count(Count.DEVICE_STATE) == DeviceState.LOST
-
-
-class Recording:
-    """A JACK client that keeps what arrives, period by period."""
-
-    def __init__(self, server: JackServer, seconds: float) -> None:
-        import jack
-
-        self.client = jack.Client(f"recorder{os.getpid()}", no_start_server=True, servername=server.name)
-        self.ports = [self.client.inports.register(name) for name in ("left", "right")]
-        self.samples = np.zeros((2, int(seconds * 48000)), np.float32)
-        self.frames = 0
-        self.xruns = 0
-        self.client.set_process_callback(self._take)
-        self.client.set_xrun_callback(self._xrun)
-        self.client.activate()
-
-    def connect(self, prefix: str) -> None:
-        for port, source in zip(self.ports, self.client.get_ports(prefix, is_output=True), strict=True):
-            self.client.connect(source, port)
-
-    def close(self) -> None:
-        self.client.deactivate()
-        self.client.close()
-
-    def _take(self, frames: int) -> None:
-        if self.frames + frames <= self.samples.shape[1]:
-            for channel, port in enumerate(self.ports):
-                self.samples[channel, self.frames : self.frames + frames] = port.get_array()
-            self.frames += frames
-
-    def _xrun(self, _delay_us: float) -> None:
-        self.xruns += 1
 
 
 @pytest.mark.e2e
