@@ -3,8 +3,8 @@
 Measured on one thread, 2 x 256 GRU and depth 128, a column of 1x3 codes without sampling: numpy 0.094 ms, torch
 0.148 ms (8x3: 0.33 and 0.55 ms). So single steps are numpy matrix-vector products over views of the torch weights, and
 never ``nn.GRU``/``nn.LSTM`` calls, which oneDNN makes ten times slower. Every product has one fixed shape, so a column
-has the same bits in every run. The products are too
-small for OpenBLAS to gain from a second thread, and one thread or two give the same bits (tested).
+has the same bits in every run. The products are too small for OpenBLAS to gain from a second thread, and one thread or
+two give the same bits (tested).
 
 Knows nothing of torch or of sampling. Called from the engine's render thread.
 """
