@@ -24,6 +24,7 @@ from distill_live.codec.model import ConvVQVAE, to_positions
 from distill_live.errors import UsageError
 
 _FIRST_STEPS = 20  # over which the learning rate rises
+_MOST_CROPPED = 20_000  # latents of crops that the codebooks begin with; more would only take longer
 _FITTED_SCALE = 0.1  # of the learning rate, for weights that begin fitted to the corpus
 
 
@@ -98,18 +99,20 @@ class CodecObjective:
         return self.model.quantizer.trained
 
     @torch.no_grad()
-    def initialise(self, mels: Sequence[Tensor], seed: int = 0) -> None:
-        """Set the codebooks from a pass over all training recordings, ``[n_mels, frames]`` each, in dB.
+    def initialise(self, mels: Sequence[Tensor], seed: int = 0, crops: CropConfig | None = None) -> None:
+        """Set the codebooks by k-means over the training recordings, ``[n_mels, frames]`` each, in dB.
 
-        A corpus with fewer than 20 latents for each code is passed more often, cropped and coloured at random.
+        All recordings are passed as they are, and about as much again as training crops (gain, mixtures), so that the
+        codes also fit what training will show them, and so that a short corpus has enough vectors for every code.
         """
         config, was_training = self.model.config, self.model.training
         self.model.eval()
         found = [self._latents(mel[None, None]) for mel in mels]
-        missing = VECTORS_PER_CODE * config.codebook_size - sum(len(latents) for latents in found)
-        again = MelCrops(mels, CropConfig(frames=8 * config.grid.frames_per_column), seed, config.floor_db)
+        plain = sum(len(latents) for latents in found)
+        missing = max(min(plain, _MOST_CROPPED), 2 * VECTORS_PER_CODE * config.codebook_size)
+        source = MelCrops(mels, crops or CropConfig(), seed, config.floor_db)
         while missing > 0:
-            found.append(self._latents(again.draw()))
+            found.append(self._latents(source.draw()))
             missing -= len(found[-1])
         self.model.quantizer.initialise(torch.cat(found), seed)
         self.model.train(was_training)
@@ -188,5 +191,5 @@ def train_steps(
     optimiser = objective.optimiser()
     for number in range(steps):
         if objective.wants_codebooks(number / steps):
-            objective.initialise(mels, seed)
+            objective.initialise(mels, seed, crops)
         yield objective.step(optimiser, source.draw(), number / steps)

@@ -8,7 +8,7 @@ import torch
 from distill_live.codec.batches import CropConfig, MelCrops
 from distill_live.errors import UsageError
 
-PLAIN = CropConfig(batch=8, frames=32, gain_db=(0.0, 0.0), tilt_db=0.0, shift_bands=0)
+PLAIN = CropConfig(batch=8, frames=32, gain_db=(0.0, 0.0), tilt_db=0.0, shift_bands=0, mix_share=0.0)
 
 
 def test_the_same_seed_gives_the_same_batches() -> None:
@@ -60,7 +60,7 @@ def test_every_frame_is_about_as_likely_as_any_other() -> None:
 def test_gain_and_tilt_stay_in_their_range_and_leave_silence_silent() -> None:
     mel = torch.full((128, 32), -50.0)
     mel[64:] = -100.0
-    config = CropConfig(batch=64, frames=32, gain_db=(-12.0, 6.0), tilt_db=4.0, shift_bands=0)
+    config = CropConfig(batch=64, frames=32, gain_db=(-12.0, 6.0), tilt_db=4.0, shift_bands=0, mix_share=0.0)
     crops = MelCrops([mel], config, 0).draw()[:, 0]
     sounding = crops[:, :64][crops[:, :64] > -100.0]
     assert -50.0 - 12.0 - 2.0 <= float(sounding.min()) < -58.0
@@ -71,10 +71,22 @@ def test_gain_and_tilt_stay_in_their_range_and_leave_silence_silent() -> None:
 def test_a_shift_moves_bands_and_fills_with_silence() -> None:
     mel = torch.full((128, 64), -100.0)
     mel[60] = -10.0
-    config = CropConfig(batch=64, frames=16, gain_db=(0.0, 0.0), tilt_db=0.0, shift_bands=2)
+    config = CropConfig(batch=64, frames=16, gain_db=(0.0, 0.0), tilt_db=0.0, shift_bands=2, mix_share=0.0)
     crops = MelCrops([mel], config, 0).draw()[:, 0]
     bands = {int(crop.max(-1).values.argmax()) for crop in crops}
     assert bands == {58, 59, 60, 61, 62}
+
+
+def test_mixtures_are_louder_than_either_and_of_silence_silent() -> None:
+    low, high = torch.full((128, 64), -100.0), torch.full((128, 64), -100.0)
+    low[10], high[100] = -40.0, -20.0
+    config = CropConfig(batch=64, frames=16, gain_db=(0.0, 0.0), tilt_db=0.0, shift_bands=0, mix_share=1.0)
+    crops = MelCrops([low, high], config, 0).draw()[:, 0]
+    both = [c for c in crops if float(c[10].max()) > -90.0 and float(c[100].max()) > -90.0]
+    assert len(both) > 16
+    assert (crops[:, 50] == -100.0).all()
+    levels = {round(float(v)) for v in crops[:, 10].max(-1).values}
+    assert levels == {-100, -40, -37}, "none, one, or the power of two"
 
 
 def test_no_recordings_is_a_sentence() -> None:
