@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
@@ -45,6 +46,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Train a model on the folder CORPUS. Ctrl-C saves what there is; --resume goes on."""
+    started = time.monotonic()  # loading torch counts too
     budget_s = parse_duration(budget) if budget is not None else None
     from distill_live.cli.training_view import view
     from distill_live.models.library import place_for
@@ -57,6 +59,6 @@ def command(
     path = place_for(out)
     lower_priority()
     with stop_on_signals(StopFlag()) as stop:
-        train_model(corpus, path, options, view(as_json), stop)
+        train_model(corpus, path, options, view(as_json), stop, started)
     if not as_json:
         print(f"play it with: distill-live play {out if ' ' not in out else repr(out)}")

@@ -29,6 +29,8 @@ FEWEST_STEPS: Final = 20  # of an epoch: a validation and a checkpoint must not 
 MOST_STEPS: Final = 100
 MOST_JUDGED_FRAMES: Final = 12_000  # about two minutes of held-out sound say enough
 
+CROPS: Final = CropConfig()
+
 _NEVER: Final = 1 << 60
 
 
@@ -50,9 +52,9 @@ class CodecTask:
         self.judged = _first_frames(judged or mels, MOST_JUDGED_FRAMES)
         self.objective = CodecObjective(model)
         self.optimizer = self.objective.optimiser()
-        self.crops = MelCrops(self.mels, CropConfig(), seed, model.config.floor_db)
+        self.crops = MelCrops(self.mels, CROPS, seed, model.config.floor_db)
         self.codebooks_at = _NEVER
-        self.steps_per_epoch = steps_per_epoch(sum(mel.shape[-1] for mel in self.mels), CropConfig())
+        self.steps_per_epoch = steps_per_epoch(sum(mel.shape[-1] for mel in self.mels), CROPS)
 
     def train_step(self, step: int, progress: float) -> float:
         if self.objective.wants_codebooks(progress):

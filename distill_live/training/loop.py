@@ -199,7 +199,7 @@ class Loop:
         return max(0, self.limits.epochs - self.step // self.task.steps_per_epoch)
 
     def _done(self) -> Reason | None:
-        if self.stop:
+        if self.stop.is_set():
             return "interrupted"
         if self._epochs_left() == 0:
             return "epochs"

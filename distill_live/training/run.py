@@ -51,7 +51,12 @@ class Trained:
 
 
 def train_model(
-    corpus: Path, out: Path, options: TrainOptions, on_event: OnEvent, stop: StopFlag | None = None
+    corpus: Path,
+    out: Path,
+    options: TrainOptions,
+    on_event: OnEvent,
+    stop: StopFlag | None = None,
+    started: float | None = None,
 ) -> Trained:
     """Train on a folder and save a complete, playable model.
 
@@ -61,6 +66,7 @@ def train_model(
         options: what, and for how long.
         on_event: hears everything; it is also written to ``<out>.work/progress.jsonl`` while the run lasts.
         stop: set it to stop after the current step: what there is is saved.
+        started: the reading of ``time.monotonic()`` that the budget counts from; now, when it is None.
 
     Raises:
         CorpusError: too little usable sound.
@@ -69,6 +75,7 @@ def train_model(
     """
     with torch_threads(options.thread_count):
         run = _Run(corpus, out, options, on_event, stop or StopFlag())
+        run.started = run.started if started is None else started
         try:
             return run.everything()
         finally:

@@ -26,7 +26,7 @@ class StopFlag:
     def set(self) -> None:
         self._event.set()
 
-    def __bool__(self) -> bool:
+    def is_set(self) -> bool:
         return self._event.is_set()
 
 
@@ -38,7 +38,7 @@ def stop_on_signals(flag: StopFlag) -> Iterator[StopFlag]:
         return
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        if flag:
+        if flag.is_set():
             raise KeyboardInterrupt
         flag.set()
 

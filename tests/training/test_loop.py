@@ -14,7 +14,7 @@ import pytest
 from distill_live.errors import ModelFileError, TrainingError
 from distill_live.models import container
 from distill_live.training.loop import Loop, best_path, last_path
-from distill_live.training.progress import LevelHealth, Notice, Progress, ProgressLog, to_line
+from distill_live.training.progress import Notice, Progress, ProgressLog, to_line
 from distill_live.training.stopping import Limits, StopFlag
 from tests.training.toy import LineTask
 
@@ -27,10 +27,10 @@ def run(work: Path, task: LineTask, limits: Limits, resume: bool = False, stop_a
     if stop_at is not None:
         step = task.train_step
 
-        def stopping(number: int) -> float:
+        def stopping(number: int, progress: float) -> float:
             if number == stop_at - 1:
                 flag.set()
-            return step(number)
+            return step(number, progress)
 
         task.train_step = stopping  # type: ignore[method-assign]
     assert loop.resume() == resume
@@ -93,7 +93,7 @@ def test_a_stage_that_converged_says_so(tmp_path):
 
 def test_a_loss_that_is_not_finite_is_one_sentence(tmp_path):
     task = LineTask()
-    task.train_step = lambda step: float("nan")  # type: ignore[method-assign]
+    task.train_step = lambda step, progress: float("nan")  # type: ignore[method-assign]
     with pytest.raises(TrainingError, match="diverged at step 0"):
         run(tmp_path, task, Limits(epochs=1))
 
@@ -161,7 +161,7 @@ def test_ctrl_c_saves_after_the_step_and_ends_well(tmp_path):
 def test_events_are_json_lines_that_other_processes_can_read(tmp_path):
     heard = []
     log = ProgressLog(tmp_path / "work" / "progress.jsonl", heard.append)
-    health = (LevelHealth("Structure", 0.9, 40.0, 3, "green"),)
+    health = ({"name": "Structure", "word": "green"},)
     log(Progress("codec", 1, 5, float("nan"), None, "dB", 1.0, 3.5, health))
     log(Notice("done", "", "saved", {"path": "x"}))
     log.close()

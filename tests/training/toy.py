@@ -33,7 +33,7 @@ class LineTask:
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.05)
         self.step_s, self.worse_after, self.steps = step_s, worse_after, 0
 
-    def train_step(self, step: int) -> float:
+    def train_step(self, step: int, progress: float = 0.0) -> float:
         time.sleep(self.step_s)
         self.steps += 1
         x = torch.randn(16, 1, generator=torch.Generator().manual_seed(step))

@@ -1,0 +1,267 @@
+"""From recordings to a model that plays: whole runs on seconds of sound, in real files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from distill_live.codec.batches import CropConfig
+from distill_live.errors import CorpusError, DistillError, TrainingError, UsageError
+from distill_live.models.file import read_model
+from distill_live.models.playable import load_playable
+from distill_live.models.transcode import decode_sound, encode_mel, encode_sound
+from distill_live.training import codec_task
+from distill_live.training.options import TrainOptions
+from distill_live.training.progress import Event, Notice, Progress
+from distill_live.training.retrain import retrain_prior
+from distill_live.training.run import train_model
+from distill_live.training.stopping import StopFlag
+from distill_live.training.workdir import work_folder
+from tests.fixtures import tiny_model_file
+from tests.training.sounds import write_corpus
+
+torch.set_num_threads(1)  # two threads beside other work are slower than one
+QUICK = TrainOptions(epochs=1, threads=1, seed=3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_portions():
+    """Epochs of four small batches: what is tested here does not depend on how much is learned."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec_task, "CROPS", CropConfig(batch=4, frames=64))
+        patch.setattr(codec_task, "FEWEST_STEPS", 4)
+        patch.setattr(codec_task, "MOST_STEPS", 4)
+        yield
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus") / "tones")
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, tmp_path_factory) -> tuple[Path, list[Event]]:
+    events: list[Event] = []
+    out = tmp_path_factory.mktemp("trained") / "tones.distill"
+    train_model(corpus, out, QUICK, events.append)
+    return out, events
+
+
+def stop_after(flag: StopFlag, stage: str, steps: int):
+    """An event handler that stops the run once ``stage`` has made some steps."""
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == stage and event.step >= steps:
+            flag.set()
+
+    return on_event
+
+
+def weights_of(path: Path) -> dict[str, np.ndarray]:
+    return read_model(path).tensors
+
+
+def same(first: Path, second: Path) -> bool:
+    one, two = weights_of(first), weights_of(second)
+    return set(one) == set(two) and all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_a_trained_file_plays_and_says_how_it_was_made(trained):
+    model = load_playable(trained[0])
+    training = model.metadata["training"]
+    assert training["complete"]
+    assert training["corpus"] == "tones"
+    assert training["reproducible"]
+    assert [grid.held_out for grid in model.grids].count(True) == len(training["held_out"]) == 1
+    assert [level["name"] for level in model.metadata["health"]] == list(model.level_names)
+    assert {"held_out_bits", "unigram_bits", "longest_copy_s"} <= set(training["memorisation"])
+    assert len(model.metadata["curves"]["codec"]) == len(model.metadata["curves"]["prior"]) == 1
+    assert not work_folder(trained[0]).exists()
+
+
+def test_the_events_tell_the_story_in_order(trained):
+    events = trained[1]
+    stages = [e.stage for e in events if isinstance(e, Notice) and e.type == "stage"]
+    assert stages == ["scan", "mels", "codec", "prior"]
+    assert isinstance(events[-1], Notice)
+    assert events[-1].type == "done"
+    assert any(isinstance(e, Progress) and e.stage == "codec" and e.held_out for e in events)
+    assert json.dumps(events[-1].to_json())
+
+
+def test_an_early_file_can_be_played_while_training_goes_on(corpus, tmp_path):
+    out, played = tmp_path / "a.distill", []
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Notice) and event.data.get("early"):
+            played.append(load_playable(out))
+
+    train_model(corpus, out, QUICK, on_event)
+    assert len(played) == 1
+    assert played[0].metadata["training"]["complete"] is False
+    assert played[0].sha256 != load_playable(out).sha256
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corpus, trained, tmp_path):
+    train_model(corpus, tmp_path / "again.distill", QUICK, lambda event: None)
+    train_model(corpus, tmp_path / "other.distill", TrainOptions(epochs=1, threads=1, seed=4), lambda event: None)
+    assert same(trained[0], tmp_path / "again.distill")
+    assert not same(trained[0], tmp_path / "other.distill")
+
+
+@pytest.mark.parametrize(("stage", "steps"), [("codec", 2), ("prior", 25)])
+def test_an_interrupted_run_resumes_to_the_same_weights(corpus, trained, tmp_path, stage, steps):
+    out, flag = tmp_path / "a.distill", StopFlag()
+    stopped = train_model(corpus, out, QUICK, stop_after(flag, stage, steps), flag)
+    assert stopped.interrupted
+    assert load_playable(out).metadata["training"]["complete"] == (stage == "prior")
+    assert (work_folder(out) / "progress.jsonl").exists()
+    resumed = train_model(corpus, out, TrainOptions(epochs=1, threads=1, seed=3, resume=True), lambda event: None)
+    assert not resumed.interrupted
+    assert same(out, trained[0])
+
+
+def interrupted(corpus: Path, out: Path) -> None:
+    flag = StopFlag()
+    flag.set()
+    train_model(corpus, out, QUICK, lambda event: None, flag)
+
+
+def test_what_was_interrupted_is_neither_lost_nor_resumed_with_other_options(corpus, tmp_path):
+    out = tmp_path / "a.distill"
+    interrupted(corpus, out)
+    with pytest.raises(TrainingError, match="--resume"):
+        train_model(corpus, out, QUICK, lambda event: None)
+    with pytest.raises(TrainingError, match="levels 3"):
+        train_model(corpus, out, TrainOptions(epochs=1, levels=2, seed=3, resume=True), lambda event: None)
+    other = write_corpus(tmp_path / "other", files=4)
+    with pytest.raises(TrainingError, match="recordings are not those"):
+        train_model(other, out, TrainOptions(epochs=1, seed=3, resume=True), lambda event: None)
+
+
+def test_nothing_to_resume_is_said(corpus, tmp_path):
+    with pytest.raises(TrainingError, match="nothing to resume"):
+        train_model(corpus, tmp_path / "a.distill", TrainOptions(epochs=1, resume=True), lambda event: None)
+
+
+def test_an_interrupted_run_never_overwrites_an_older_model(corpus, tmp_path):
+    out = tiny_model_file(tmp_path / "mine.distill")
+    before = out.read_bytes()
+    interrupted(corpus, out)
+    assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_few_recordings_train_with_a_word_of_warning(tmp_path, files):
+    corpus = write_corpus(tmp_path / "few", files=files, seconds=2.5)
+    events: list[Event] = []
+    train_model(corpus, tmp_path / "few.distill", QUICK, events.append)
+    warnings = [e.text for e in events if isinstance(e, Notice) and e.type == "warning"]
+    assert any("the end of each is held out" in text for text in warnings)
+    grids = load_playable(tmp_path / "few.distill").grids
+    assert [grid.held_out for grid in grids] == [False, True] * files
+
+
+def test_a_budget_is_kept_to_and_the_file_is_complete(corpus, tmp_path):
+    out = tmp_path / "a.distill"
+    train_model(corpus, out, TrainOptions(budget_s=5, threads=1), lambda event: None)
+    training = load_playable(out).metadata["training"]
+    assert training["complete"]
+    assert training["codec"]["ended"] == "budget"
+    assert not training["reproducible"]
+
+
+def test_bad_recordings_are_named_with_a_reason_and_the_rest_is_trained_on(tmp_path):
+    corpus = write_corpus(tmp_path / "mixed", files=4)
+    (corpus / "broken.wav").write_bytes(b"RIFF not audio")
+    (corpus / "empty.flac").touch()
+    soundfile.write(corpus / "silent.wav", np.zeros(24000), 24000)
+    soundfile.write(corpus / "short.wav", 0.5 * np.ones(240), 24000)
+    events: list[Event] = []
+    train_model(corpus, tmp_path / "a.distill", QUICK, events.append)
+    report = next(e for e in events if isinstance(e, Notice) and e.type == "report")
+    assert {entry["name"] for entry in report.data["skipped"]} == {
+        "broken.wav",
+        "empty.flac",
+        "silent.wav",
+        "short.wav",
+    }
+    assert all(entry["reason"] for entry in report.data["skipped"])
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "no audio", "silent"])
+def test_a_folder_that_cannot_be_learned_from_is_one_sentence_and_leaves_nothing(tmp_path, kind):
+    folder, out = tmp_path / "corpus", tmp_path / "a.distill"
+    if kind != "missing":
+        folder.mkdir()
+    if kind == "no audio":
+        (folder / "notes.txt").write_text("hello")
+    if kind == "silent":
+        soundfile.write(folder / "a.wav", np.zeros(96000), 24000)
+    with pytest.raises(CorpusError) as error:
+        train_model(folder, out, QUICK, lambda event: None)
+    assert "\n" not in str(error.value)
+    assert not out.exists()
+    assert not work_folder(out).exists()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"levels": 5},
+        {"levels": 1},
+        {"grid": "coarse"},
+        {"codebook_size": 100},
+        {"budget_s": 0.5},
+        {"budget_s": float("nan")},
+        {"epochs": 0},
+        {"seed": -1},
+        {"threads": 0},
+    ],
+)
+def test_options_out_of_range_are_refused_before_anything_is_read(bad):
+    with pytest.raises(UsageError):
+        TrainOptions(**bad)
+
+
+def test_the_prior_is_trained_again_from_the_file_alone(trained, tmp_path):
+    out = tmp_path / "a.distill"
+    out.write_bytes(trained[0].read_bytes())
+    before = load_playable(out)
+    retrain_prior(out, lambda event: None, budget_s=5, seed=9, threads=1)
+    after = load_playable(out)
+    old, new = weights_of(trained[0]), weights_of(out)
+    assert all(np.array_equal(old[n], new[n]) for n in old if not n.startswith("prior."))
+    assert any(not np.array_equal(old[n], new[n]) for n in old if n.startswith("prior."))
+    assert after.sha256 != before.sha256
+    assert [g.name for g in after.grids] == [g.name for g in before.grids]
+
+
+def test_a_recording_goes_through_the_codes_and_comes_back_as_long_as_it_was(trained, corpus, tmp_path):
+    model = load_playable(trained[0])
+    grid = encode_sound(model, corpus / "tone-0.wav")
+    saved = next(g for g in model.grids if g.name == "tone-0.wav")
+    assert np.array_equal(grid.codes, saved.codes)
+    sound = decode_sound(model, grid)
+    assert len(sound) == grid.source_samples == 72000
+    assert np.isfinite(sound).all()
+    with pytest.raises(DistillError, match="another model"):
+        decode_sound(load_playable(tiny_model_file(tmp_path / "b.distill")), grid)
+
+
+def test_codes_of_a_whole_recording_are_those_of_the_stream(tiny_playable):
+    model = tiny_playable(grid="bands")
+    mel = np.random.default_rng(0).uniform(-80, 0, (128, 1200)).astype(np.float32)
+    whole = encode_mel(model.encoder, model.codebooks, mel)
+    assert whole.shape == (150, 2, 3)
+    state, columns = model.encoder.initial_state(), []
+    for start in range(0, 1200, 8):
+        piece = torch.from_numpy(np.ascontiguousarray(mel[:, start : start + 8]))[None, None]
+        latents, state = model.encoder.step(piece, state)
+        columns.append(model.codebooks.encode(latents[0].permute(2, 1, 0)[0]).numpy())
+    assert (np.stack(columns) == whole).mean() > 0.999
