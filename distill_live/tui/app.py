@@ -102,7 +102,7 @@ class DistillApp(App[None]):
     def on_distill_app_heard(self, event: Heard) -> None:
         self.heard = event.snapshot
         for screen in self.screen_stack:
-            if isinstance(screen, Room) and screen.is_mounted:
+            if isinstance(screen, Room) and screen.is_mounted and self.is_running:
                 screen.hear(event.snapshot)
 
     def say(self, sentence: str, warning: bool = False) -> None:

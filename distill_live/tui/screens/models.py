@@ -45,6 +45,7 @@ class ModelsRoom(Room):
                 yield Static(id="info")
 
     def on_mount(self) -> None:
+        self.query_one("#info-panel").border_title = "About it"
         table = self._table
         table.add_columns("name", "levels", "grid", "created")
         self._listed: dict[str, Listed] = {}

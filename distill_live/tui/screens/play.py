@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from distill_live.control.desk import EngineState
 from distill_live.params import MAX_LEVELS
 from distill_live.tui.names import FACTORY, playable_choices
 from distill_live.tui.screens.dialogs import Pick
@@ -31,8 +32,8 @@ class PlayRoom(Room):
         Binding("m", "model", "Model"),
         Binding("b", "bank", "Bank"),
         Binding("e", "end", "End sound", show=False),
-        Binding("down", "move(1)", show=False),
-        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False, priority=True),
+        Binding("up", "move(-1)", show=False, priority=True),
         Binding("tab", "panel(1)", show=False, priority=True),
         Binding("shift+tab", "panel(-1)", show=False, priority=True),
     ]
@@ -72,23 +73,26 @@ class PlayRoom(Room):
         self._slots: tuple[str, ...] = ()
         self._was_alive: bool | None = None
         self._controls = controls_by_id(self)
+        self._strips = list(self.query(LevelStrip))
+        self._meters = {f"meter.{name}": self.query_one(f"#meter-{name}", Meter) for name in ("left", "right")}
+        self._model = self.query_one("#model", Static)
+        self._numbers = self.query_one("#numbers", Static)
+        self._body = self.query_one("#body")
         next(iter(self._controls.values())).focus()
 
     # ------------------------------------------------------------------ what is heard
 
     def hear(self, snapshot: Snapshot) -> None:
         super().hear(snapshot)
-        if not self.is_mounted or not hasattr(self, "_controls"):
-            return
-        self.query_one("#body").set_class(not snapshot.alive, "gone")
+        self._body.set_class(not snapshot.alive, "gone")
         self._say_who_plays(snapshot)
         for param_id, value in snapshot.values.items():
             if param_id in self._controls:
                 self._controls[param_id].hear(value)
-        for name in ("left", "right"):
-            level_db = snapshot.values.get(f"meter.{name}", -100.0 if not snapshot.alive else None)
+        for param_id, meter in self._meters.items():
+            level_db = snapshot.values.get(param_id, None if snapshot.alive else -100.0)
             if isinstance(level_db, (int, float)):
-                self.query_one(f"#meter-{name}", Meter).level_db = float(level_db)
+                meter.level_db = float(level_db)
         self._show_levels(snapshot)
         self._show_figures(snapshot)
         for notice in snapshot.notices:
@@ -109,30 +113,22 @@ class PlayRoom(Room):
         names = levels_shown(snapshot.level_names, MAX_LEVELS)
         if names != self._level_names:
             self._level_names = names
-            for strip in self.query(LevelStrip):
+            for strip in self._strips:
                 strip.display = strip.level < len(names)
                 strip.border_title = names[strip.level] if strip.level < len(names) else ""
         if snapshot.bank.slots != self._slots:
             self._slots = snapshot.bank.slots
-            for strip in self.query(LevelStrip):
+            for strip in self._strips:
                 strip.name_slots(self._slots)
-        for strip in self.query(LevelStrip):
+        for strip in self._strips:
             strip.hear(snapshot.values)
 
     def _show_figures(self, snapshot: Snapshot) -> None:
         s = snapshot.state
         model = s.model if snapshot.alive else self.instrument.chosen or FACTORY
         device = f" → {s.device}" if snapshot.alive and s.device else ""
-        self.query_one("#model", Static).update(Text(f" {model}{device}", no_wrap=True, overflow="ellipsis", end=""))
-        if not snapshot.alive:
-            self.query_one("#numbers", Static).update("")
-            return
-        text = Text(no_wrap=True, end="")
-        load_style = "bold red" if s.load > 0.9 else "yellow" if s.load > 0.6 else ""
-        text.append(f"load {100 * s.load:.0f} %", load_style).append("  ")
-        text.append(f"xruns {s.xruns} ({s.xruns_minute}/min)", "bold red" if s.xruns_minute else "").append("  ")
-        text.append(f"latency {s.latency_ms:.0f} ms  queue {s.queue} ")
-        self.query_one("#numbers", Static).update(text)
+        self._model.update(Text(f" {model}{device}", no_wrap=True, overflow="ellipsis", end=""))
+        self._numbers.update(figures_text(s) if snapshot.alive else "")
 
     # ------------------------------------------------------------------ what hands do
 
@@ -211,3 +207,12 @@ class PlayRoom(Room):
                 self.instrument.wire.send("bank/load", slot, bank.sounds[int(sound)])
 
         self.app.push_screen(Pick("Load which slot?", slots), take_slot)
+
+
+def figures_text(s: EngineState) -> Text:
+    """Load, xruns, latency and queue; what should worry a performer in colour."""
+    text = Text(no_wrap=True, end="")
+    load_style = "bold red" if s.load > 0.9 else "yellow" if s.load > 0.6 else ""
+    text.append(f"load {100 * s.load:.0f} %", load_style).append("  ")
+    text.append(f"xruns {s.xruns} ({s.xruns_minute}/min)", "bold red" if s.xruns_minute else "").append("  ")
+    return text.append(f"latency {s.latency_ms:.0f} ms  queue {s.queue} ")

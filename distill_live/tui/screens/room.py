@@ -44,7 +44,8 @@ class Room(Screen[None]):
         yield from ()
 
     def on_screen_resume(self) -> None:
-        self.hear(self.instrument.heard)
+        if self.is_mounted:
+            self.hear(self.instrument.heard)
 
     def hear(self, snapshot: Snapshot) -> None:
         """News from the bridge, a dozen times a second while this screen is shown."""

@@ -57,7 +57,7 @@ class TrainRoom(Room):
     mode = "train"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+t", "start", "Train"),
-        Binding("ctrl+x", "stop", "Stop"),
+        Binding("ctrl+s", "stop", "Stop"),
         Binding("ctrl+r", "resume", "Resume", show=False),
         Binding("ctrl+p", "play", "Play it"),
         Binding("escape", "leave_input", show=False),
@@ -68,7 +68,7 @@ class TrainRoom(Room):
         ("↑ ↓   Enter", "choose a folder in the tree; or write its path above it"),
         ("Tab", "next field;  ← → change levels, grid and seed"),
         ("Ctrl+T", "begin to train"),
-        ("Ctrl+X", "stop: everything learned so far is saved and can be resumed"),
+        ("Ctrl+S", "stop: everything learned so far is saved and can be resumed"),
         ("Ctrl+R", "resume what was stopped"),
         ("Ctrl+P", "play what was trained"),
     )
@@ -89,7 +89,7 @@ class TrainRoom(Room):
                     Button("Play it", "screen.play", "play"),
                 )
             with Vertical(id="watch"):
-                with Vertical(id="where", classes="panel"):
+                with Vertical(id="where"):
                     yield Static(id="stage")
                     yield ProgressBar(total=1000, show_eta=False, id="progress")
                 yield LossCurve(id="curve", classes="panel")
@@ -98,7 +98,7 @@ class TrainRoom(Room):
                     yield Static(id="words")
 
     def on_mount(self) -> None:
-        titles = {"form": "Learn from", "where": "Progress", "curve": "Loss", "health": "Levels", "report": "Report"}
+        titles = {"form": "Learn from", "curve": "Loss", "health": "Levels", "report": "Report"}
         for widget_id, title in titles.items():
             self.query_one(f"#{widget_id}").border_title = title
         self.learning = Learning()
@@ -146,7 +146,7 @@ class TrainRoom(Room):
 
     def action_play(self) -> None:
         if self.job is not None and self.job.alive():
-            self.say("It is still learning; Ctrl+X stops it.")
+            self.say("It is still learning; Ctrl+S stops it.")
         elif not self._name:
             self.say("Nothing was trained yet.")
         else:
@@ -155,7 +155,7 @@ class TrainRoom(Room):
 
     def _start(self, resume: bool) -> None:
         if self.job is not None and self.job.alive():
-            self.say("A training is running; Ctrl+X stops it.", warning=True)
+            self.say("A training is running; Ctrl+S stops it.", warning=True)
             return
         try:
             plan = self.plan()
@@ -249,13 +249,12 @@ class Field(Horizontal):
 
 def _stage_text(seen: Learning, running: bool) -> Text:
     if not running and seen.done is None:
-        return Text("Nothing is training. Choose a folder, then Ctrl+T.", no_wrap=True, end="")
-    text = Text(seen.title, "bold", no_wrap=True, end="")
-    if seen.step:
-        loss = f"  loss {seen.loss:.3g}" if seen.loss is not None else ""
-        held_out = f"  held out {seen.held_out:.3g} {seen.unit}" if seen.held_out is not None else ""
-        text.append(f"  epoch {seen.epoch}  step {seen.step}{loss}{held_out}", "not bold")
-    return text.append(f"\n{span(seen.elapsed_s)} gone, {span(seen.eta_s)} to go in this part", "not bold dim")
+        return Text("Choose a folder, then Ctrl+T.", no_wrap=True, end="")
+    text = Text(seen.title, "bold", no_wrap=True, overflow="ellipsis", end="")
+    if seen.loss is not None:
+        text.append(f"  loss {seen.loss:.3g}", "not bold")
+    steps = f"epoch {seen.epoch}  step {seen.step}  " if seen.step else ""
+    return text.append(f"\n{steps}{span(seen.elapsed_s)} gone  {span(seen.eta_s)} left", "not bold dim")
 
 
 def _report(words: Sequence[str]) -> Text:

@@ -14,7 +14,6 @@ from distill_live.tui.learning import Health
 
 LEARNED_RGB: Final = (224, 164, 88)
 JUDGED_RGB: Final = (127, 183, 190)
-BACK_RGB: Final = (18, 21, 26)
 TEXT_RGB: Final = (140, 140, 135)
 
 Points = Sequence[tuple[float, float]]
@@ -31,15 +30,17 @@ class LossCurve(PlotextPlot):
         plot = self.plt
         plot.clear_data()
         plot.clear_figure()
-        plot.canvas_color(BACK_RGB)
-        plot.axes_color(BACK_RGB)
+        plot.canvas_color("default")
+        plot.axes_color("default")
         plot.ticks_color(TEXT_RGB)
         plot.frame(False)
+        if learned and all(value > 0.0 for _, value in learned):
+            plot.yscale("log", "left")
         if learned:
             plot.plot([x for x, _ in learned], [y for _, y in learned], color=LEARNED_RGB, marker="braille")
         if judged:
             plot.plot([x for x, _ in judged], [y for _, y in judged], color=JUDGED_RGB, marker="braille", yside="right")
-        self.border_subtitle = f"━ loss   ━ held out {unit}".rstrip() if judged else "━ loss" if learned else ""
+        self.border_subtitle = f"held out: {judged[-1][1]:.3g} {unit}, right".rstrip() if judged else ""
         self.refresh()
 
 
@@ -52,16 +53,16 @@ class HealthTable(Widget):
 
     def render(self) -> Text:
         text = Text(no_wrap=True, end="")
-        text.append(f"{'level':10}{'codes in use':>14}{'perplexity':>12}{'dead':>6}", self._style("head"))
+        text.append(f"{'level':10}{'codes used':12}{'perplexity':>11}{'dead':>5}", self._style("head"))
         for level in self.health:
             text.append(f"\n{level.name[:9]:10}")
             text.append(self._used(level), self._style(level.utilisation_word))
-            text.append(f"{level.perplexity:12.1f}", self._style(level.perplexity_word))
-            text.append(f"{level.dead_codes:6d}", self._style(level.dead_codes_word))
+            text.append(f"{level.perplexity:11.1f}", self._style(level.perplexity_word))
+            text.append(f"{level.dead_codes:5d}", self._style(level.dead_codes_word))
         return text
 
     def _used(self, level: Health) -> str:
-        cells = 8
+        cells = 6
         filled = round(level.utilisation_percent / 100.0 * cells)
         return f"{'■' * filled}{'·' * (cells - filled)}{level.utilisation_percent:4.0f} %"
 

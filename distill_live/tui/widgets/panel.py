@@ -55,7 +55,8 @@ class LevelStrip(Vertical):
         yield Readings([p for p in self.group if not p.settable], f"level.{self.level}.")
 
     def hear(self, values: Mapping[str, Value]) -> None:
-        self.query_one(Readings).hear(values)
+        for readings in self.query(Readings):
+            readings.hear(values)
 
     def name_slots(self, slots: Sequence[str]) -> None:
         """Write the names of the sounds beside the slots' numbers."""
@@ -100,7 +101,7 @@ class Readings(Widget):
     def _history(self, width: int, rows: int) -> Text:
         """The last readout's past as bars, ``rows`` high, full scale the largest seen."""
         last = list(self._trail)[len(self.params) - 1 :: len(self.params)][-width:]
-        top = max([*last, 0.05])
+        top = max([*last, 0.5])
         eighths = [round(8 * rows * value / top) for value in last]
         lines = ["".join(BARS[min(max(e - 8 * row, 0), 8)] for e in eighths) for row in reversed(range(rows))]
         return Text("\n" + "\n".join(lines), self.get_component_rich_style("readings--bars", partial=True), end="")

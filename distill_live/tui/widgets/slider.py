@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 
 from distill_live.params import Param
 from distill_live.tui.widgets.control import WIDE, ParamControl
@@ -78,6 +79,11 @@ class Toggle(ParamControl):
     """On or off."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space,enter", "switch", "Switch", key_display="⏎")]
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        """Its mark and its name."""
+        del container, viewport
+        return len(self.label) + 2
 
     def render(self) -> Text:
         mark, style = ("■", self.style_of("fill")) if self.value else ("□", self.style_of("track"))

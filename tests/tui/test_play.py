@@ -1,0 +1,212 @@
+"""The play screen: what is turned leaves as the right message, what is heard is shown, what is gone is said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from distill_live.engine.params import load_all
+from distill_live.tui.app import DistillApp
+from distill_live.tui.widgets.control import ParamControl, control_id
+from distill_live.tui.widgets.meter import Meter
+from distill_live.tui.widgets.panel import LevelStrip
+from distill_live.tui.widgets.slider import Choice, Slider, Toggle
+from tests.tui.conftest import screen_text, until
+from tests.tui.instrument import Instrument
+
+MakeApp = Callable[[int], DistillApp]
+
+
+def control(app: DistillApp, param_id: str) -> ParamControl:
+    return app.screen.query_one(f"#{control_id(param_id)}", ParamControl)
+
+
+async def test_every_settable_parameter_has_a_control_of_its_kind(make_app: MakeApp, silent_port: int) -> None:
+    app = make_app(silent_port)
+    kinds = {"enum": Choice, "bool": Toggle, "float": Slider, "int": Slider}
+    async with app.run_test(size=(80, 24)):
+        controls = {c.param.id: type(c) for c in app.screen.query(ParamControl)}
+    wanted = {p.id: kinds[p.kind] for p in load_all().values() if p.kind in kinds}
+    assert controls == wanted
+
+
+async def test_a_turned_slider_sends_the_value_on_its_curve(make_app: MakeApp, instrument: Instrument) -> None:
+    app = make_app(instrument.port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.heard.alive)
+        control(app, "temperature").focus()
+        place = control(app, "temperature").param.to_position(1.0)
+        for key, step in (("right", 0.01), ("shift+right", 0.1), ("ctrl+left", -0.001), ("left", -0.01)):
+            place += step
+            value = pytest.approx(0.1 * 20.0**place, rel=1e-3)
+            await pilot.press(key)
+            await until(pilot, lambda v=value: (instrument.last("/distill/temperature") or [None])[0] == v)
+            assert control(app, "temperature").value == value
+
+
+async def test_home_sets_the_default_and_a_typed_number_is_taken(make_app: MakeApp, instrument: Instrument) -> None:
+    app = make_app(instrument.port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.heard.alive)
+        control(app, "volume").focus()
+        await pilot.press("enter", "minus", "1", "2", ".", "5", "enter")
+        await until(pilot, lambda: instrument.last("/distill/param/volume") == [-12.5])
+        await pilot.press("home")
+        await until(pilot, lambda: instrument.last("/distill/param/volume") == [0.0])
+        assert app.heard.state.state == "playing"  # no letter or digit fell through to the screen's keys
+
+
+async def test_a_digit_begins_a_number_and_escape_forgets_it(make_app: MakeApp, instrument: Instrument) -> None:
+    app = make_app(instrument.port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.heard.alive)
+        control(app, "topk").focus()
+        await pilot.press("4", "0", "escape", "7", "enter")
+        await until(pilot, lambda: instrument.last("/distill/topk") is not None)
+        assert [args for address, args in instrument.events if address == "/distill/topk"] == [[7]]
+
+
+async def test_a_typed_value_outside_the_range_is_clamped_and_said(make_app: MakeApp, instrument: Instrument) -> None:
+    app = make_app(instrument.port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.heard.alive)
+        control(app, "temperature").focus()
+        await pilot.press("9", "enter")
+        await until(pilot, lambda: instrument.last("/distill/temperature") == [2.0])
+        assert "0.1 to 2" in screen_text(app)
+
+
+async def test_something_that_is_no_number_is_refused_in_a_sentence(make_app: MakeApp, silent_port: int) -> None:
+    app = make_app(silent_port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        control(app, "temperature").focus()
+        await pilot.press("enter", "h", "o", "t", "enter")
+        await pilot.pause()
+        assert "temperature cannot be 'hot'; use 0.1 to 2." in screen_text(app)
+
+
+async def test_level_strips_carry_the_names_of_the_levels_and_set_their_own(
+    make_app: MakeApp, instrument: Instrument
+) -> None:
+    app = make_app(instrument.port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Timbre" in screen_text(app))
+        shown = [strip.border_title for strip in app.screen.query(LevelStrip) if strip.display]
+        assert shown == ["Structure", "Timbre", "Detail"]
+        control(app, "level.1.mute").focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: instrument.last("/distill/param/level.1.mute") == [True])
+        control(app, "level.2.swap").focus()
+        await pilot.press("right")
+        await until(pilot, lambda: instrument.last("/distill/param/level.2.swap") == ["1"])
+        await until(pilot, lambda: "1 bells" in screen_text(app))  # the name of the sound in the slot
+        assert "code 11" in screen_text(app)
+        assert "entropy 2.5" in screen_text(app)
+
+
+async def test_meters_and_figures_show_what_the_engine_says(make_app: MakeApp, instrument: Instrument) -> None:
+    app = make_app(instrument.port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "load 23 %" in screen_text(app))
+        text = screen_text(app)
+        for figure in ("xruns 2 (1/min)", "latency 96 ms", "queue 4", "null device", "● playing  bells"):
+            assert figure in text
+        await until(pilot, lambda: app.screen.query_one("#meter-left", Meter).level_db == pytest.approx(-12.5))
+
+
+async def test_a_value_set_elsewhere_moves_the_slider(make_app: MakeApp, instrument: Instrument) -> None:
+    app = make_app(instrument.port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.heard.alive)
+        app.wire.set("topp", 0.25)  # as any other client would
+        await until(pilot, lambda: control(app, "topp").value == pytest.approx(0.25))
+
+
+async def test_transport_keys_stop_start_record_and_panic(make_app: MakeApp, instrument: Instrument) -> None:
+    app = make_app(instrument.port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.heard.alive)
+        for key, address, then in (
+            ("r", "/distill/transport/record", "◉ REC"),
+            ("r", "/distill/transport/record", "● playing"),
+            ("s", "/distill/transport/stop", "○ stopped"),
+            ("s", "/distill/transport/start", "● playing"),
+            ("p", "/distill/transport/panic", "● playing"),
+        ):
+            await pilot.press(key)
+            await until(pilot, lambda a=address: instrument.last(a) is not None)
+            await until(pilot, lambda t=then: t in screen_text(app))
+
+
+async def test_arrows_and_tab_reach_every_control(make_app: MakeApp, silent_port: int) -> None:
+    app = make_app(silent_port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        seen = set()
+        for _ in app.screen.query(ParamControl):
+            assert isinstance(app.focused, ParamControl)
+            seen.add(app.focused.param.id)
+            await pilot.press("down")
+        assert seen == {c.param.id for c in app.screen.query(ParamControl)}
+        await pilot.press("tab", "tab")
+        assert app.focused is control(app, "level.0.temperature")
+
+
+async def test_a_dead_engine_and_a_dead_bridge_are_shown_and_found_again(make_app: MakeApp) -> None:
+    instrument = Instrument()
+    app = make_app(instrument.port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "● playing" in screen_text(app))
+        instrument.lose_engine()
+        await until(pilot, lambda: "engine gone" in screen_text(app))
+        instrument.close()
+        await until(pilot, lambda: f"no sound on port {instrument.port}" in screen_text(app))
+        assert "looking for it" in screen_text(app)
+        again = Instrument(instrument.port)
+        try:
+            await until(pilot, lambda: "● playing" in screen_text(app))
+        finally:
+            again.close()
+
+
+async def test_with_no_sound_the_app_says_how_to_start_one(make_app: MakeApp, silent_port: int) -> None:
+    app = make_app(silent_port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "s starts it" in screen_text(app))
+
+
+async def test_the_screen_exports_with_its_labels(make_app: MakeApp, instrument: Instrument, tmp_path: Path) -> None:
+    app = make_app(instrument.port)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "Timbre" in screen_text(app))
+        picture = Path(app.save_screenshot("play.svg", str(tmp_path)))
+    text = re.sub("<[^>]*>", " ", picture.read_text(encoding="utf-8")).replace("&#160;", " ")
+    for label in ("Temperature", "Structure", "Output and effects", "Panic", "Help", "load 23 %"):
+        assert label in text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_keys_and_message_are_on_the_last_two_lines(make_app: MakeApp, silent_port: int, size: tuple) -> None:
+    app = make_app(silent_port)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "s starts it" in screen_text(app).splitlines()[-2])
+        for mode in app.ROOMS:
+            app.switch_mode(mode)
+            await pilot.pause(0.1)
+            app.screen.set_focus(None)
+            await pilot.pause(0.1)
+            assert "Help" in screen_text(app).splitlines()[-1]
+            assert "Quit" in screen_text(app).splitlines()[-1]
+
+
+async def test_the_question_mark_shows_the_keys_of_the_screen(make_app: MakeApp, silent_port: int) -> None:
+    app = make_app(silent_port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert "panic: silence at once" in screen_text(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "panic: silence at once" not in screen_text(app)
