@@ -21,13 +21,14 @@ Example:
 def command(model: str, budget: str, seed: int, as_json: bool) -> None:
     """Train the prior of MODEL (a .distill file or a name in the library) again; no recordings are needed."""
     budget_s = parse_duration(budget)
+    from distill_live.training.machine import be_polite
+
+    be_polite()  # before torch is loaded
     from distill_live.cli.training_view import view
     from distill_live.models.library import resolve
-    from distill_live.training.machine import lower_priority
     from distill_live.training.retrain import retrain_prior
     from distill_live.training.stopping import StopFlag, stop_on_signals
 
     path = resolve(model)
-    lower_priority()
     with stop_on_signals(StopFlag()) as stop:
         retrain_prior(path, view(as_json), budget_s, seed, stop)

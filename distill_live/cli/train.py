@@ -48,16 +48,17 @@ def command(
     """Train a model on the folder CORPUS. Ctrl-C saves what there is; --resume goes on."""
     started = time.monotonic()  # loading torch counts too
     budget_s = parse_duration(budget) if budget is not None else None
+    from distill_live.training.machine import be_polite
+
+    be_polite()  # before torch is loaded
     from distill_live.cli.training_view import view
     from distill_live.models.library import place_for
-    from distill_live.training.machine import lower_priority
     from distill_live.training.options import TrainOptions
     from distill_live.training.run import train_model
     from distill_live.training.stopping import StopFlag, stop_on_signals
 
     options = TrainOptions(budget_s, epochs, levels, grid, codebook_size, seed, threads, resume)
     path = place_for(out)
-    lower_priority()
     with stop_on_signals(StopFlag()) as stop:
         train_model(corpus, path, options, view(as_json), stop, started)
     if not as_json:

@@ -1,6 +1,6 @@
 """How training uses the machine: every core, but behind everything that plays.
 
-Called once, in the process that trains and does nothing else; tests use ``torch_threads`` around a run.
+Imports torch only inside ``torch_threads``, because ``be_polite`` must come before torch is loaded.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
-import torch
-
 _NICE: Final = 10
 
 
-def lower_priority() -> None:
-    """Let everything else go first, where the system knows priorities; there is no way back for this process."""
+def be_polite() -> None:
+    """Let everything else on this machine go first; there is no way back for this process.
+
+    To be called before torch is imported. Threads of torch that wait for each other sleep instead of spinning: measured
+    beside four busy processes on two cores, a step of the codec took 0.26 to 0.30 s instead of 1.1 to 4.5 s. The
+    priority is lowered where the system knows priorities.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if hasattr(os, "nice"):
         with contextlib.suppress(OSError):  # not allowed is no reason not to train
             os.nice(_NICE)
@@ -25,6 +29,8 @@ def lower_priority() -> None:
 @contextlib.contextmanager
 def torch_threads(count: int) -> Iterator[None]:
     """Torch with ``count`` threads while inside, and without the slowness of denormal numbers."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     torch.set_flush_denormal(True)
