@@ -32,6 +32,7 @@ from distill_live.codec.quantizer import QuantizerWrapper
 
 DB_PER_UNIT: Final = 25.0  # inside the networks a mel is (dB - floor) / 25: 0 is silence, 4 is full scale
 
+_FRAMES_AT_ONCE: Final = 2048  # of a long recording; a multiple of every grid's column
 _FIRST_SHARE: Final = 0.1  # of the networks' last layers that is left beside a fitted linear codec
 
 
@@ -181,6 +182,21 @@ class ConvVQVAE(nn.Module):
     def codebooks(self) -> Codebooks:
         """The codebooks as the live path uses them."""
         return self.quantizer.codebooks()
+
+
+@torch.no_grad()
+def latents_of_recording(encoder: VQEncoder, mel: Tensor) -> Tensor:
+    """Latents ``[W * H, D]`` of a recording ``[n_mels, frames]`` in dB, of any length in little memory.
+
+    The recording streams through the encoder piece by piece; its last column is filled with silence.
+    """
+    grid, state, found = encoder.config.grid, encoder.initial_state(), []
+    missing = grid.columns(mel.shape[-1]) * grid.frames_per_column - mel.shape[-1]
+    whole = functional.pad(mel, (0, missing), value=encoder.config.floor_db)
+    for piece in whole[None, None].split(_FRAMES_AT_ONCE, dim=-1):
+        latents, state = encoder.step(piece, state)
+        found.append(to_positions(latents)[0])
+    return torch.cat(found)
 
 
 def to_positions(latents: Tensor) -> Tensor:

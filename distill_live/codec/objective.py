@@ -20,7 +20,7 @@ from distill_live.codec.batches import CropConfig, MelCrops
 from distill_live.codec.config import VECTORS_PER_CODE
 from distill_live.codec.health import LevelHealth, UsageCounter
 from distill_live.codec.losses import multi_scale_mel_loss, vqvae_loss
-from distill_live.codec.model import ConvVQVAE, to_positions
+from distill_live.codec.model import ConvVQVAE, latents_of_recording, to_positions
 from distill_live.errors import UsageError
 
 _FIRST_STEPS = 20  # over which the learning rate rises
@@ -107,12 +107,12 @@ class CodecObjective:
         """
         config, was_training = self.model.config, self.model.training
         self.model.eval()
-        found = [self._latents(mel[None, None]) for mel in mels]
+        found = [latents_of_recording(self.model.encoder, mel) for mel in mels]
         plain = sum(len(latents) for latents in found)
         missing = max(min(plain, _MOST_CROPPED), 2 * VECTORS_PER_CODE * config.codebook_size)
         source = MelCrops(mels, crops or CropConfig(), seed, config.floor_db)
         while missing > 0:
-            found.append(self._latents(source.draw()))
+            found.append(to_positions(self.model.encoder(self.model.pad(source.draw()))).flatten(0, 1))
             missing -= len(found[-1])
         self.model.quantizer.initialise(torch.cat(found), seed)
         self.model.train(was_training)
@@ -168,9 +168,6 @@ class CodecObjective:
         health = self.usage.health()
         self.usage.clear()
         return health
-
-    def _latents(self, mel: Tensor) -> Tensor:
-        return to_positions(self.model.encoder(self.model.pad(mel))).flatten(0, 1)
 
 
 def latent_count(mels: Sequence[Tensor], rows: int, frames_per_column: int) -> int:

@@ -7,7 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from distill_live.codec.config import GRIDS, VQVAEConfig
-from distill_live.codec.model import ConvVQVAE, VQDecoder, VQEncoder, from_positions, stages, to_positions
+from distill_live.codec.model import (
+    ConvVQVAE,
+    VQDecoder,
+    VQEncoder,
+    from_positions,
+    latents_of_recording,
+    stages,
+    to_positions,
+)
 
 
 def _model(grid: str = "frames", levels: int = 3) -> ConvVQVAE:
@@ -141,3 +149,11 @@ def test_a_fresh_model_has_random_codebooks_that_do_not_learn() -> None:
     model(_mel(94, batch=2))
     assert torch.equal(before, model.codebooks().vectors)
     assert not model.quantizer.trained
+
+
+@pytest.mark.parametrize("frames", [1, 94, 2048, 4500])
+def test_a_long_recording_has_the_latents_it_would_have_in_one_piece(frames: int) -> None:
+    model, mel = _model("bands").eval(), _mel(frames)
+    with torch.no_grad():
+        wanted = to_positions(model.encoder(model.pad(mel)))[0]
+    assert torch.allclose(latents_of_recording(model.encoder, mel[0, 0]), wanted, atol=1e-4)
