@@ -1,4 +1,4 @@
-"""Training batches of mels: random crops with random gain, tilt and transposition, from explicit seeds.
+"""Training batches of mels: random crops and mixtures, with random gain, tilt and transposition, from explicit seeds.
 
 Works on log-mels in memory (a recording is a few hundred kilobytes), so a step costs no transform. Knows nothing of
 files. Training thread.
