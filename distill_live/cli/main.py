@@ -71,17 +71,22 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code."""
+    return run_command(group, arguments, "distill-live")
+
+
+def run_command(command: click.Command, arguments: list[str], name: str) -> int:
+    """Run a click command, with errors as one sentence on stderr; returns the exit code."""
     try:
-        result = group.main(arguments, prog_name="distill-live", standalone_mode=False)
+        result = command.main(arguments, prog_name=name, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except DistillError as error:
-        print(f"distill-live: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         return error.exit_code
     except click.ClickException as error:
-        print(f"distill-live: {error.format_message()}", file=sys.stderr)
+        print(f"{name}: {error.format_message()}", file=sys.stderr)
         return 2
     except (click.Abort, KeyboardInterrupt):
-        print("distill-live: stopped.", file=sys.stderr)
+        print(f"{name}: stopped.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of a pipe (`| head`) has seen enough
         return 0

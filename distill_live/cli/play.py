@@ -72,9 +72,10 @@ def command(
     from distill_live.models.library import home, resolve, sounds_folder
 
     if midi_map is not None:
+        from distill_live.control.mapper import MidiMapper
         from distill_live.control.midimap import read_map
 
-        read_map(midi_map)  # say what is wrong with it before anything starts
+        MidiMapper(read_map(midi_map), load_all())  # say what is wrong with it before anything starts
     if midi_in is not None:
         from distill_live.control.midi import require_input
 

@@ -9,7 +9,6 @@ import json
 import sys
 import time
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from distill_live.audio.ring import Gauge, SharedRing
@@ -32,10 +31,6 @@ class PlaySettings:
     device: DeviceSettings
     bridge: BridgeSettings
     as_json: bool = False
-
-
-def _bridge(settings: BridgeSettings, supervisor: Connection, engine: Connection) -> None:
-    run_bridge(engine, supervisor, settings)
 
 
 class PlaySession:
@@ -77,7 +72,7 @@ class PlaySession:
         supervisor.start(ChildSpec("engine", run_engine, engine, (engine_end, engine_loader)))
         device = replace(s.device, ring=ring.name)
         supervisor.start(ChildSpec("device", run_device, device, restart=True, fades=True))
-        supervisor.start(ChildSpec("bridge", _bridge, s.bridge, (bridge_end,)))
+        supervisor.start(ChildSpec("bridge", run_bridge, s.bridge, (bridge_end,)))
         supervisor.start(ChildSpec("loader", run_loader, LoaderSettings(s.engine.model), (loader_end,)))
         self._supervisor = supervisor
 
@@ -127,7 +122,8 @@ class PlaySession:
             self._say(sentence)
 
     def _device(self, message: Message) -> None:
-        self._event({"type": "play", "state": "device", **{k: v for k, v in message.items() if k != "type"}})
+        shown = {k: v for k, v in message.items() if k not in ("type", "state")}
+        self._event({"type": "play", "state": "device", "device_state": message.get("state"), **shown})
         self._supervisor.send("engine", {"type": "device", "name": message.get("name", "")})
         for sentence in message.get("messages", ()):
             self._say(sentence)

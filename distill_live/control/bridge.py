@@ -71,7 +71,7 @@ class BridgeSettings:
             raise UsageError(f"the OSC port {self.port} is not a port", fix="use 1 to 65535")
 
 
-def run_bridge(engine: Connection, supervisor: Connection, settings: BridgeSettings) -> None:
+def run_bridge(settings: BridgeSettings, supervisor: Connection, engine: Connection) -> None:
     """The process's entry: runs until it is told to quit or both links are closed.
 
     A port that is taken, a bad root or a bad map is said on the supervisor's link (``osc_port`` is null then) before

@@ -76,6 +76,7 @@ class Desk:
             "bank/load": self._bank_load,
             "bank/clear": self._bank_clear,
             "bank/list": self._bank_list,
+            "level/list": lambda call: Outcome(replies=[(call.address, self.namespace.model.level_names)]),
             "status": lambda call: Outcome(replies=[(call.address, self.state.args())]),
             "describe": self._describe,
             "ping": lambda call: Outcome(replies=[(self.namespace.address("pong"), call.args)]),

@@ -25,7 +25,7 @@ from typing import Any, Final
 from distill_live.control.mapper import MidiMessage, read_message
 from distill_live.errors import DeviceError
 
-CLIENT_NAME: Final = "distill-live"
+CLIENT_NAME: Final = "distill-live midi"  # the sound has the plain name
 VIRTUAL_IN: Final = "distill-live in"
 LOOK_EVERY_S: Final = 1.0
 MOST_QUEUED: Final = 4096

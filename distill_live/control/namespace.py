@@ -27,6 +27,7 @@ COMMANDS: Final = (
     "bank/load",
     "bank/clear",
     "bank/list",
+    "level/list",
     "status",
     "describe",
     "ping",

@@ -141,7 +141,7 @@ def open_rig(settings: BridgeSettings) -> Iterator[Rig]:
 
 def _start(engine: Connection, supervisor: Connection, settings: BridgeSettings) -> Any:
     process = multiprocessing.get_context("spawn").Process(
-        target=run_bridge, args=(engine, supervisor, settings), daemon=True
+        target=run_bridge, args=(settings, supervisor, engine), daemon=True
     )
     process.start()
     engine.close()

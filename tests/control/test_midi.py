@@ -177,7 +177,7 @@ class TestOverJack:
         with jack_server(server_name), own_rig(midi=True, midi_map=str(tmp_path / "map.toml")) as rig:
             controller = Controller()
             rig.heard(lambda m: "nanoKONTROL:out" in m["midi_ports"])
-            subprocess.run(["jack_connect", "nanoKONTROL:out", "distill-live:distill-live in"], check=True)
+            subprocess.run(["jack_connect", "nanoKONTROL:out", "distill-live midi:distill-live in"], check=True)
             for value in range(128):
                 controller.send(0xB0, 16, value)
             until(lambda: [1.5] in rig.engine.values("/distill/temperature"))
