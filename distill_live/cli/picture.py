@@ -90,4 +90,5 @@ def _mark_events(axes: Any, take: Take, names: list[str]) -> None:
         row = (row + 1) % 6
         colour = "cyan" if event.source == "midi" else "white"
         label = event_label(event.address, event.args, names)
-        axes[0].text(at, 126 - 9 * row, f" {label}", color=colour, fontsize=8, va="top")
+        side = "right" if at > 0.85 * axes[0].get_xlim()[1] else "left"
+        axes[0].text(at, 126 - 9 * row, f" {label} ", color=colour, fontsize=8, va="top", ha=side)
