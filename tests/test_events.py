@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from distill_live.engine.params import load_all
 from distill_live.errors import TakeError
 from distill_live.events import ControlEvent, TakeWriter, param_address, param_id_of, read_take
-from distill_live.engine.params import load_all
 
 HEADER = {"seed": 7, "model": "ab" * 32, "sample_rate": 48000, "block": 512}
 
@@ -68,7 +68,9 @@ def test_a_log_that_was_cut_off_reads_to_its_last_whole_event(tmp_path: Path, cu
 )
 def test_a_damaged_line_is_named(tmp_path: Path, line: str, says: str) -> None:
     path = tmp_path / "take.jsonl"
-    path.write_text(json.dumps({"type": "take", "version": 1, **HEADER}) + "\n" + line + '\n{"type": "end", "frames": 1}\n')
+    path.write_text(
+        json.dumps({"type": "take", "version": 1, **HEADER}) + "\n" + line + '\n{"type": "end", "frames": 1}\n'
+    )
     with pytest.raises(TakeError, match=says):
         read_take(path)
 

@@ -78,7 +78,7 @@ def test_a_readout_cannot_be_set_and_an_unknown_id_is_named() -> None:
     bank = ParamBank(REGISTRY)
     with pytest.raises(ParamError, match="readout"):
         bank.set("meter.left", 0.0)
-    with pytest.raises(UnknownNameError, match="no.such"):
+    with pytest.raises(UnknownNameError, match=r"no\.such"):
         bank.set("no.such", 0.0)
 
 

@@ -39,7 +39,9 @@ class Move:
 
 def performance(level_names: list[str], slots: list[int]) -> list[Move]:
     """The scripted gestures: temperature and top-k turned, each level swapped with another sound and back."""
-    moves = [Move(2.0 + 0.1 * n, "temperature", (1.0 - 0.04 * n,), "temperature 1.0 -> 0.4" * (n == 0)) for n in range(16)]
+    moves = [
+        Move(2.0 + 0.1 * n, "temperature", (1.0 - 0.04 * n,), "temperature 1.0 -> 0.4" * (n == 0)) for n in range(16)
+    ]
     moves += [Move(4.5, "topk", (4,), "top-k 4"), Move(6.0, "topk", (0,), "top-k off")]
     moves += [Move(6.2, "temperature", (1.0,), "temperature 1.0")]
     at = 6.8
@@ -55,8 +57,13 @@ def performance(level_names: list[str], slots: list[int]) -> list[Move]:
 
 def midi_performance() -> list[Move]:
     """The gestures that come from the controller (patches/midi/generic-cc.toml)."""
-    moves = [Move(15.2 + 0.05 * n, "cc", (16, 60 + 2 * n), "MIDI: knob 1 turns temperature up" * (n == 0)) for n in range(30)]
-    moves += [Move(17.0, "note_on", (36, 100), "MIDI: pad 1 plays slot 1"), Move(18.4, "note_off", (36, 0), "MIDI: pad 1 up")]
+    moves = [
+        Move(15.2 + 0.05 * n, "cc", (16, 60 + 2 * n), "MIDI: knob 1 turns temperature up" * (n == 0)) for n in range(30)
+    ]
+    moves += [
+        Move(17.0, "note_on", (36, 100), "MIDI: pad 1 plays slot 1"),
+        Move(18.4, "note_off", (36, 0), "MIDI: pad 1 up"),
+    ]
     moves += [Move(18.6, "cc", (16, 98), "MIDI: temperature about 1")]
     return moves
 
@@ -190,8 +197,12 @@ def _finish(model: Path | None, out: Path, report: dict[str, Any]) -> None:
     block = report["block_ms"]
     print(f"   device    {report['device']} ({report['device_state']})")
     print(f"   load      {100 * report['load']:.0f} % of one core; block p50 {block.get('p50', 0):.1f} ms,")
-    print(f"             p95 {block.get('p95', 0):.1f}, p99 {block.get('p99', 0):.1f}, max {block.get('max', 0):.1f} of 10.7 ms")
-    print(f"   latency   {report['latency_ms']:.0f} ms from a code edit to the output, stated (grain + ring + effects + device)")
+    print(
+        f"             p95 {block.get('p95', 0):.1f}, p99 {block.get('p99', 0):.1f}, max {block.get('max', 0):.1f} of 10.7 ms"
+    )
+    print(
+        f"   latency   {report['latency_ms']:.0f} ms from a code edit to the output, stated (grain + ring + effects + device)"
+    )
     print(f"   underruns {report['xruns']}")
     print(f"   replay    {'the very same samples' if same else 'NOT the same samples as were recorded'}")
     for file in ("demo.distill",) * (model is not None) + ("performance.wav", "take.jsonl", "performance.png"):

@@ -56,7 +56,12 @@ def _draw(
 
     rows, levels = codes.shape[1], codes.shape[2]
     figure, axes = plt.subplots(
-        1 + levels, 1, figsize=(14, 8), sharex=True, height_ratios=[5, *[max(1.0, rows / 4)] * levels], layout="constrained"
+        1 + levels,
+        1,
+        figsize=(14, 8),
+        sharex=True,
+        height_ratios=[5, *[max(1.0, rows / 4)] * levels],
+        layout="constrained",
     )
     seconds = len(sound) / RATE
     mel = log_mel(sound, MelConfig())

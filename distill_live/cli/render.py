@@ -23,7 +23,9 @@ Example:
 @click.argument("model", required=False)
 @click.option("--seconds", type=float, default=10.0, show_default=True, help="Length, above 0.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Which dice are thrown.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="WAV file (float32, stereo).")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="WAV file (float32, stereo)."
+)
 @click.option("--set", "settings", multiple=True, metavar="ID=VALUE", help="An initial value; may be given often.")
 @click.option("--events", type=click.Path(path_type=Path), help="Play the events of this take log.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was rendered as JSON.")

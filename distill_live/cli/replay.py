@@ -16,7 +16,9 @@ Example:
   distill-live replay take.jsonl --out again.wav""",
 )
 @click.argument("log", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="WAV file (float32, stereo).")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="WAV file (float32, stereo)."
+)
 @click.option("--model", help="The model, when it no longer lies where the take says.")
 def command(log: Path, out: Path, model: str | None) -> None:
     """Render the take in LOG again: the very samples that were played."""

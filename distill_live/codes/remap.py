@@ -32,7 +32,8 @@ def remap_table(rule: str, vectors: Vectors, level: int) -> Table:
     if rule == "neighbour":
         distance = ((vectors[:, None] - vectors[None]) ** 2).sum(-1)
         np.fill_diagonal(distance, np.inf)
-        return distance.argmin(1).astype(np.int16)
+        nearest: Table = distance.argmin(1).astype(np.int16)
+        return nearest
     if rule == "transpose":
         return _transpose(vectors)
     raise UnknownNameError(f"there is no remap {rule!r}", fix=f"use {', '.join(REMAP_LABELS)}")
@@ -40,9 +41,7 @@ def remap_table(rule: str, vectors: Vectors, level: int) -> Table:
 
 def remap_tables(vectors: Vectors) -> dict[str, Table]:
     """Every rule's tables ``[Q, K]`` for codebooks ``[Q, K, D]``."""
-    return {
-        rule: np.stack([remap_table(rule, v, level) for level, v in enumerate(vectors)]) for rule in REMAP_LABELS
-    }
+    return {rule: np.stack([remap_table(rule, v, level) for level, v in enumerate(vectors)]) for rule in REMAP_LABELS}
 
 
 def _transpose(vectors: Vectors) -> Table:

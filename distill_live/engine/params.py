@@ -18,13 +18,13 @@ DECLARING_MODULES: Final = (
 
 
 def _readout(param_id: str, name: str, group: str, low: float, high: float, unit: str, text: str) -> Param:
-    return declare(
-        Param(param_id, name, group, kind="readout", low=low, high=high, default=low, unit=unit, help=text)
-    )
+    return declare(Param(param_id, name, group, kind="readout", low=low, high=high, default=low, unit=unit, help=text))
 
 
 METER_LEFT = _readout("meter.left", "Left", "meters", -100, 12, "dB", "Peak of the left output over the last 100 ms.")
-METER_RIGHT = _readout("meter.right", "Right", "meters", -100, 12, "dB", "Peak of the right output over the last 100 ms.")
+METER_RIGHT = _readout(
+    "meter.right", "Right", "meters", -100, 12, "dB", "Peak of the right output over the last 100 ms."
+)
 LOAD = _readout("engine.load", "Load", "engine", 0, 10, "", "Share of one core that the render loop uses.")
 LATENCY = _readout("engine.latency", "Latency", "engine", 0, 10000, "ms", "Stated delay from an edit to the output.")
 XRUNS = _readout("engine.xruns", "Xruns", "engine", 0, 1e9, "", "How often the ring ran dry since the start.")
@@ -32,7 +32,9 @@ COLUMN = _readout("engine.column", "Column", "engine", 0, 1e12, "", "The column 
 
 LEVEL_READOUTS: Final = tuple(
     (
-        _readout(f"level.{i}.code", f"Level {i} code", f"level.{i}", -1, 1024, "", "The code that sounds; -1 is muted."),
+        _readout(
+            f"level.{i}.code", f"Level {i} code", f"level.{i}", -1, 1024, "", "The code that sounds; -1 is muted."
+        ),
         _readout(
             f"level.{i}.entropy",
             f"Level {i} entropy",

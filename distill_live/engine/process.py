@@ -264,4 +264,3 @@ def resident_mb() -> float:
     except OSError:
         return 0.0
     return round(pages * 4096 / 1e6, 1)
-

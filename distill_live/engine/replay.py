@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from distill_live.engine.performance import BLOCK, Performance
+from distill_live.engine.take import add_assets, start_of
 from distill_live.errors import TakeError
 from distill_live.events import ControlEvent, Take
-from distill_live.engine.take import add_assets, start_of
 from distill_live.models.playable import Playable
 
 Block = npt.NDArray[np.float32]

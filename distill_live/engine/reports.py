@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from distill_live.audio.ring import Count, Gauge, SharedRing
-from distill_live.engine.performance import BLOCK, SAMPLE_RATE, SWAP, PANIC, Performance
+from distill_live.engine.performance import BLOCK, PANIC, SAMPLE_RATE, SWAP, Performance
 from distill_live.engine.timing import Timings
 from distill_live.events import ControlEvent, param_id_of
 from distill_live.link import Link

@@ -111,7 +111,7 @@ class PriorStream:
         if alarm is not None:
             self.reprimed += 1
             after = self.prior.prefill(self.watch.excerpt(self.dice.seed, column), self.prior.initial_state())
-        self._drawn[column] = Drawn(codes, entropy / np.float32(self.prior.config.rows))
+        self._drawn[column] = Drawn(codes, (entropy / self.prior.config.rows).astype(np.float32))
         self._before[column + 1] = _Before(after, guard_state)
 
 

@@ -51,6 +51,7 @@ class CodecTask:
         self.model, self.mels, self.seed = model, list(mels), seed
         self.judged = _first_frames(judged or mels, MOST_JUDGED_FRAMES)
         self.objective = CodecObjective(model)
+        self.objective.prepare(self.mels)
         self.optimizer = self.objective.optimiser()
         self.crops = MelCrops(self.mels, CROPS, seed, model.config.floor_db)
         self.codebooks_at = _NEVER
@@ -66,7 +67,7 @@ class CodecTask:
 
     def set_codebooks(self, step: int) -> None:
         """Let there be codes from ``step`` on, from all recordings."""
-        self.objective.initialise(self.mels, self.seed)
+        self.objective.initialise(self.mels, self.seed, CROPS)
         self.codebooks_at = step
 
     def validate(self) -> Validation:

@@ -209,7 +209,17 @@ def test_a_taken_port_moves_up_and_strict_refuses(model: Playable) -> None:
 
 def test_a_midi_port_that_does_not_exist_is_refused_and_the_ports_are_listed(model: Playable) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "distill_live", "play", str(model.path), "--device", "null", "--midi-in", "no such port"],
+        [
+            sys.executable,
+            "-m",
+            "distill_live",
+            "play",
+            str(model.path),
+            "--device",
+            "null",
+            "--midi-in",
+            "no such port",
+        ],
         capture_output=True,
         text=True,
         timeout=60,
@@ -229,7 +239,9 @@ def test_an_audio_device_that_does_not_exist_is_refused_and_the_devices_are_list
     assert done.returncode != 0 and "no such device" in done.stderr and "system" in done.stderr, done.stderr
 
 
-def test_without_any_device_it_plays_to_the_null_device_and_says_so(model: Playable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_device_it_plays_to_the_null_device_and_says_so(
+    model: Playable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "nobody")
     with playing(str(model.path), "--no-midi", "--osc-port", str(free_port())) as play:
         record = play.state("device")

@@ -127,8 +127,9 @@ class PlayRoom(Room):
         s = snapshot.state
         model = s.model if snapshot.alive else self.instrument.chosen or FACTORY
         device = f" → {s.device}" if snapshot.alive and s.device else ""
-        self._model.update(Text(f" {model}{device}", no_wrap=True, overflow="ellipsis", end=""))
-        self._numbers.update(figures_text(s) if snapshot.alive else "")
+        shown = Text(f" {model}{device}", no_wrap=True, overflow="ellipsis", end="")
+        self._model.update(shown, layout=False)
+        self._numbers.update(figures_text(s) if snapshot.alive else "", layout=False)
 
     # ------------------------------------------------------------------ what hands do
 
