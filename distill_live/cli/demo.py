@@ -1,6 +1,6 @@
 """The demo: trains a model, plays it live under a scripted performance over real OSC and MIDI, and draws what happened.
 
-``scripts/demo`` calls it. Everything goes through the same doors a musician uses: the ``train`` and ``play`` commands as
+``scripts/demo`` calls it. Everything goes through the doors a musician uses: the ``train`` and ``play`` commands as
 processes of their own, UDP to the bridge, a MIDI port. One thread.
 """
 
@@ -197,12 +197,9 @@ def _finish(model: Path | None, out: Path, report: dict[str, Any]) -> None:
     block = report["block_ms"]
     print(f"   device    {report['device']} ({report['device_state']})")
     print(f"   load      {100 * report['load']:.0f} % of one core; block p50 {block.get('p50', 0):.1f} ms,")
-    print(
-        f"             p95 {block.get('p95', 0):.1f}, p99 {block.get('p99', 0):.1f}, max {block.get('max', 0):.1f} of 10.7 ms"
-    )
-    print(
-        f"   latency   {report['latency_ms']:.0f} ms from a code edit to the output, stated (grain + ring + effects + device)"
-    )
+    p95, p99, longest = (block.get(name, 0.0) for name in ("p95", "p99", "max"))
+    print(f"             p95 {p95:.1f}, p99 {p99:.1f}, max {longest:.1f} of 10.7 ms")
+    print(f"   latency   {report['latency_ms']:.0f} ms from a code edit to the output (grain + ring + effects + device)")
     print(f"   underruns {report['xruns']}")
     print(f"   replay    {'the very same samples' if same else 'NOT the same samples as were recorded'}")
     for file in ("demo.distill",) * (model is not None) + ("performance.wav", "take.jsonl", "performance.png"):

@@ -44,7 +44,7 @@ def _level_params(level: int) -> list[Param]:
             group,
             kind="enum",
             labels=REMAP_LABELS,
-            help="Exchanges every code by a fixed rule: at random, its nearest neighbour, or a step along the main axis.",
+            help="Exchanges codes by a fixed rule: at random, the nearest neighbour, or a step along the main axis.",
         ),
         Param(
             f"{prefix}.feedback",

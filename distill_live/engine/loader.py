@@ -1,6 +1,6 @@
 """The loader process: encodes sounds for the bank beside the engine, at low priority.
 
-Idle and small until the first request; then it imports torch and loads the same model. The render loop never reads a file.
+Idle and small until the first request; then it imports torch and loads the model. The render loop reads no file.
 """
 
 from __future__ import annotations

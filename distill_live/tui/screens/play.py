@@ -32,10 +32,10 @@ class PlayRoom(Room):
         Binding("m", "model", "Model"),
         Binding("b", "bank", "Bank"),
         Binding("e", "end", "End sound", show=False),
-        Binding("down", "move(1)", show=False, priority=True),
-        Binding("up", "move(-1)", show=False, priority=True),
-        Binding("tab", "panel(1)", show=False, priority=True),
-        Binding("shift+tab", "panel(-1)", show=False, priority=True),
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("tab", "panel(1)", show=False),
+        Binding("shift+tab", "panel(-1)", show=False),
     ]
     help_lines = (
         ("s", "start or stop the sound"),

@@ -21,8 +21,8 @@ from distill_live.tui.widgets.slider import Choice, Toggle, control_for
 BARS = " ▁▂▃▄▅▆▇█"
 
 
-class ParamPanel(VerticalScroll, can_focus=False):
-    """Controls one below the other."""
+class ParamPanel(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """Controls one below the other. The arrow keys are the screen's: they move from control to control."""
 
     def __init__(self, title: str, params: Sequence[Param], panel_id: str) -> None:
         super().__init__(id=panel_id, classes="panel")
