@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from distill_live.engine.params import load_all
 from distill_live.tui.app import DistillApp
@@ -144,14 +145,31 @@ async def test_transport_keys_stop_start_record_and_panic(make_app: MakeApp, ins
 async def test_arrows_and_tab_reach_every_control(make_app: MakeApp, silent_port: int) -> None:
     app = make_app(silent_port)
     async with app.run_test(size=(80, 24)) as pilot:
-        seen = set()
-        for _ in app.screen.query(ParamControl):
-            assert isinstance(app.focused, ParamControl)
-            seen.add(app.focused.param.id)
-            await pilot.press("down")
-        assert seen == {c.param.id for c in app.screen.query(ParamControl)}
+        assert app.focused is control(app, "temperature")
+        every = list(app.screen.query(ParamControl))
+        seen = {app.focused}
+        for _ in every[1:]:
+            app.post_message(events.Key("down", None))
+        await until(pilot, lambda: seen.add(app.focused) or app.focused is every[-1])
+        await pilot.press("down")
+        assert app.focused is every[0]  # round the end
         await pilot.press("tab", "tab")
         assert app.focused is control(app, "level.0.temperature")
+
+
+async def test_keys_that_come_in_a_burst_act_in_their_order(make_app: MakeApp, instrument: Instrument) -> None:
+    """Focus used to move a moment after the key, so a fast hand turned the control it had just left."""
+    app = make_app(instrument.port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.heard.alive)
+        for key in ("right", "down", "down", "left", "tab", "tab", "down", "down", "down", "right"):
+            app.post_message(events.Key(key, None))
+        await until(pilot, lambda: instrument.last("/distill/param/level.0.swap") is not None)
+    assert instrument.events == [
+        ("/distill/temperature", [pytest.approx(1.0304, rel=1e-3)]),
+        ("/distill/topp", [pytest.approx(0.89)]),
+        ("/distill/param/level.0.swap", ["1"]),
+    ]
 
 
 async def test_a_dead_engine_and_a_dead_bridge_are_shown_and_found_again(make_app: MakeApp) -> None:

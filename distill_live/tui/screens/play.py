@@ -150,7 +150,7 @@ class PlayRoom(Room):
         """Jump to the first control of the next panel."""
         panels = [p for p in (*self.query(ParamPanel), *self.query(LevelStrip)) if p.display]
         here = next((i for i, p in enumerate(panels) if self.focused and p in self.focused.ancestors), -step)
-        panels[(here + step) % len(panels)].query(ParamControl).first(ParamControl).focus()
+        self.set_focus(panels[(here + step) % len(panels)].query(ParamControl).first(ParamControl))
 
     def action_start_stop(self) -> None:
         app = self.instrument

@@ -69,7 +69,7 @@ class Room(Screen[None]):
         if not widgets:
             return
         index = widgets.index(self.focused) if self.focused in widgets else -step
-        widgets[(index + step) % len(widgets)].focus()
+        self.set_focus(widgets[(index + step) % len(widgets)])  # at once: the next key may already wait
 
 
 def state_text(snapshot: Snapshot) -> str:
