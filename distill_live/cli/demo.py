@@ -199,7 +199,7 @@ def _finish(model: Path | None, out: Path, report: dict[str, Any]) -> None:
     print(f"   load      {100 * report['load']:.0f} % of one core; block p50 {block.get('p50', 0):.1f} ms,")
     p95, p99, longest = (block.get(name, 0.0) for name in ("p95", "p99", "max"))
     print(f"             p95 {p95:.1f}, p99 {p99:.1f}, max {longest:.1f} of 10.7 ms")
-    print(f"   latency   {report['latency_ms']:.0f} ms from a code edit to the output (grain + ring + effects + device)")
+    print(f"   latency   {report['latency_ms']:.0f} ms from a code edit to the output: grain, ring, effects, device")
     print(f"   underruns {report['xruns']}")
     print(f"   replay    {'the very same samples' if same else 'NOT the same samples as were recorded'}")
     for file in ("demo.distill",) * (model is not None) + ("performance.wav", "take.jsonl", "performance.png"):

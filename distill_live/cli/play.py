@@ -62,6 +62,8 @@ def command(
     """Play MODEL (a .distill file, a name in the library, or the factory model) until Ctrl-C."""
     if not 512 <= lead <= 48000:
         raise UsageError(f"a lead of {lead} frames is not possible", fix="use --lead 512 to 48000")
+    if not 64 <= block <= 4096:
+        raise UsageError(f"a device block of {block} frames is not possible", fix="use --block 64 to 4096")
     if seconds is not None and not 0.0 < seconds <= 7 * 86400.0:
         raise UsageError(f"--seconds {seconds:g} is no length", fix="use 0.1 or more")
     from distill_live.cli.session import PlaySession, PlaySettings

@@ -135,6 +135,8 @@ class LiveLoop:
         self.ring.write(block.T)
         self.tape.push(block)
         self.reports.block(block, self.timings)
+        for text in self.tape.messages():
+            self.supervisor.send({"type": "engine", "state": "message", "message": text})
 
     def _rest(self) -> None:
         """Sleep until a message comes or the ring has room for a block."""

@@ -86,6 +86,14 @@ class Reports:
         if now >= self._next_status:
             self._next_status = now + 1.0 / STATUS_HZ
             self._send_status(now, timings)
+            self._pass_on_troubles()
+
+    def _pass_on_troubles(self) -> None:
+        """What the effect chain had to say (a plugin that failed is bypassed and named)."""
+        troubles = self.performance.chain.messages
+        for text in troubles:
+            self.supervisor.send({"type": "engine", "state": "message", "message": text})
+        troubles.clear()
 
     def load(self, timings: Timings) -> float:
         """Share of one core the render loop uses, over the last second."""

@@ -18,8 +18,9 @@ PATIENCE_S = 60.0
 class Playing:
     """A running ``distill-live play``; lines arrive in a thread of their own."""
 
-    def __init__(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
-        command = [sys.executable, "-m", "distill_live", "play", *arguments, "--json"]
+    def __init__(self, *arguments: str, environment: dict[str, str] | None = None, most_file_kb: int = 0) -> None:
+        limit = ["bash", "-c", f'ulimit -f {most_file_kb}; exec "$@"', "play"] if most_file_kb else []
+        command = [*limit, sys.executable, "-m", "distill_live", "play", *arguments, "--json"]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment or dict(os.environ)
         )
@@ -67,8 +68,9 @@ class Playing:
 
 
 @contextmanager
-def playing(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[Playing]:
-    play = Playing(*arguments, environment=environment)
+def playing(*arguments: str, environment: dict[str, str] | None = None, most_file_kb: int = 0) -> Iterator[Playing]:
+    """``most_file_kb``: no file may grow larger, as on a disk that is nearly full."""
+    play = Playing(*arguments, environment=environment, most_file_kb=most_file_kb)
     try:
         yield play
     finally:

@@ -24,12 +24,14 @@ from distill_live.models.playable import Playable
 from tests.e2e.midi_sender import midi_sender
 from tests.e2e.playing import free_port, oscsend, playing
 from tests.jackserver import Recording, jack_server, needs_jack
+from tests.patches.pd_client import PD, run_pd
 
 ROOT = Path(__file__).parents[2]
 MAP = ROOT / "patches" / "midi" / "generic-cc.toml"
 SECONDS = 60.0  # at most; a busy machine takes its time
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("own_home", "live_torch")]
+needs_pd = pytest.mark.skipif(PD is None, reason="puredata-core is not installed")
 needs_oscsend = pytest.mark.skipif(shutil.which("oscsend") is None, reason="liblo-tools is not installed")
 
 
@@ -192,6 +194,57 @@ def test_a_swap_with_a_file_from_the_library_is_in_the_log_and_replays(
     assert len(take.assets) == 1
     again = np.concatenate(list(replay(model, take)), axis=1)
     assert np.array_equal(again, read_audio(wav, None).samples)
+
+
+@needs_pd
+def test_headless_pd_plays_a_live_engine(model: Playable, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "take.jsonl"
+    arguments = [str(model.path), "--device", "null", "--osc-port", str(port), "--no-midi", "--log", str(log)]
+    with playing(*arguments) as play:
+        play.state("sounding")
+        messages = [
+            (0.2, "/distill/temperature 0.5"),
+            (0.5, "/distill/swap Structure 2 1"),
+            (0.8, "/distill/topk 3"),
+            (1.2, "/distill/sync 7"),
+        ]
+        pd = run_pd(messages, port, seconds=2.0)
+        play.process.send_signal(signal.SIGINT)
+        assert play.end() == 0
+    assert not pd.errors and any("synced 7" in reply for reply in pd.replies), pd
+    found = [(e.address, e.args) for e in read_take(log).events]
+    assert found == [("/distill/temperature", (0.5,)), (SWAP, (0, "2", 1.0)), ("/distill/topk", (3,))]
+
+
+def test_a_recording_started_by_a_message_is_a_whole_file_in_the_library(model: Playable, own_home: Path) -> None:
+    port = free_port()
+    with playing(str(model.path), "--device", "null", "--osc-port", str(port), "--no-midi") as play:
+        play.state("sounding")
+        with OscClient(port=port) as client:
+            client.send("transport/record")
+            client.sync(1)
+            time.sleep(1.0)
+            client.send("transport/record")
+            client.sync(2)
+        play.process.send_signal(signal.SIGINT)
+        assert play.end() == 0
+    (recording,) = (own_home / "takes").glob("*.wav")
+    sound = read_audio(recording, None)
+    assert sound.samples.shape[0] == 2 and sound.samples.shape[1] > 24000 and np.abs(sound.samples).max() > 0
+
+
+def test_a_disk_that_fills_while_recording_stops_the_file_not_the_sound(model: Playable, tmp_path: Path) -> None:
+    port, wav = free_port(), tmp_path / "take.wav"
+    arguments = [str(model.path), "--device", "null", "--osc-port", str(port), "--no-midi", "--record", str(wav)]
+    with playing(*arguments, most_file_kb=1024) as play:
+        play.state("sounding")
+        play.until(lambda r: r.get("type") == "message" and "take.wav" in r.get("text", ""))
+        with OscClient(port=port) as client:
+            assert client.status().state == "playing"
+        play.process.send_signal(signal.SIGINT)
+        assert play.end() == 0
+    written = read_audio(wav, None).samples.shape[1]
+    assert 100_000 < written <= 131_072, "what was written so far is a valid file"
 
 
 def test_a_taken_port_moves_up_and_strict_refuses(model: Playable) -> None:
