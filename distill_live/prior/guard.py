@@ -4,10 +4,11 @@ After each column the caller hands over its codes, and its loudness where it is 
 "silence", the caller re-primes: ``prior.prefill(excerpt, prior.initial_state())``. Everything is a pure function of the
 stream and of (seed, column), and the state is a value: a rewound stream is guarded as it was the first time.
 
-Thresholds (``GuardConfig``): a loop is a stretch in which every column equals the one ``period`` columns before it,
-all codes of it, for at least ``loop_columns`` and at least three periods (so four times the same). ``guard_config``
-takes 8 s for it, or half as long again as the most repetitive stretch of the training grids, whichever is longer: a
-drone may hold a column as long as its models did. A silence is 2.5 s below -60 dB.
+Thresholds (``GuardConfig``): a loop is a stretch in which the coarsest level of every column equals that of the column
+``period`` before it (finer levels may go on trembling: a listener hears a stream that is stuck all the same), for at
+least ``loop_columns`` and at least three periods (so four times the same). ``guard_config`` takes 8 s for it, or half
+as long again as the most repetitive stretch of the training grids, whichever is longer: a drone may hold a column as
+long as its models did. A silence is 2.5 s below -60 dB.
 
 Knows codes alone: no prior, no sound. numpy; called from the engine's render thread.
 """
@@ -61,7 +62,8 @@ class GuardState:
     """What the guard remembers; read-only arrays.
 
     Attributes:
-        recent: int16 ``[longest_period, H * Q]``, newest first, -1 where there was nothing yet; None before the first.
+        recent: int16 ``[longest_period, H]``, the coarsest level, newest first, -1 where there was nothing yet; None
+            before the first.
         runs: int64 ``[longest_period]``, how many columns in a row equalled the one 1, 2, 3 ... columns before.
         quiet: columns in a row that were silent.
     """
@@ -102,7 +104,7 @@ class Guard:
         quiet = state.quiet + 1 if loudness_db is not None and loudness_db < self.config.silence_db else 0
         if quiet >= self.config.silence_columns:
             return self.initial_state(), "silence"
-        recent, runs = _follow(state, column.ravel(), self.config.longest_period)
+        recent, runs = _follow(state, column[:, 0], self.config.longest_period)
         if (runs >= self._needed).any():
             return self.initial_state(), "loop"
         return GuardState(recent, runs, quiet), None
@@ -138,7 +140,7 @@ def guard_config(columns_per_second: float, grids: Sequence[Columns] = ()) -> Gu
     (188, 15)
     """
     period = max(1, round(LONGEST_PERIOD_S * columns_per_second))
-    usual = max((longest_repetition(grid, period) for grid in grids), default=0)
+    usual = max((longest_repetition(grid[:, :, :1], period) for grid in grids), default=0)
     return GuardConfig(
         longest_period=period,
         loop_columns=max(round(LOOP_S * columns_per_second), round(SLACK * usual)),
