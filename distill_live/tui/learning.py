@@ -108,6 +108,7 @@ class Learning:
             self.words += words_of(record)
             if kind == "stage":
                 self.elapsed_s, self.eta_s = 0.0, None
+            self.health = tuple(map(_health, record.get("health") or ())) or self.health
             if kind == "done":
                 self.done = record
 

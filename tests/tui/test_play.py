@@ -189,12 +189,6 @@ async def test_a_dead_engine_and_a_dead_bridge_are_shown_and_found_again(make_ap
             again.close()
 
 
-async def test_with_no_sound_the_app_says_how_to_start_one(make_app: MakeApp, silent_port: int) -> None:
-    app = make_app(silent_port)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "s starts it" in screen_text(app))
-
-
 async def test_the_screen_exports_with_its_labels(make_app: MakeApp, instrument: Instrument, tmp_path: Path) -> None:
     app = make_app(instrument.port)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -205,26 +199,17 @@ async def test_the_screen_exports_with_its_labels(make_app: MakeApp, instrument:
         assert label in text
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_keys_and_message_are_on_the_last_two_lines(make_app: MakeApp, silent_port: int, size: tuple) -> None:
+async def test_keys_and_message_are_on_the_last_lines_of_every_screen(make_app: MakeApp, silent_port: int) -> None:
     app = make_app(silent_port)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "s starts it" in screen_text(app).splitlines()[-2])
         for mode in app.ROOMS:
             app.switch_mode(mode)
             await pilot.pause(0.1)
             app.screen.set_focus(None)
-            await pilot.pause(0.1)
-            assert "Help" in screen_text(app).splitlines()[-1]
+            await until(pilot, lambda: "Help" in screen_text(app).splitlines()[-1])
             assert "Quit" in screen_text(app).splitlines()[-1]
-
-
-async def test_the_question_mark_shows_the_keys_of_the_screen(make_app: MakeApp, silent_port: int) -> None:
-    app = make_app(silent_port)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("question_mark")
-        await pilot.pause()
-        assert "panic: silence at once" in screen_text(app)
+        await pilot.press("f1", "question_mark")
+        await until(pilot, lambda: "panic: silence at once" in screen_text(app))
         await pilot.press("escape")
-        await pilot.pause()
-        assert "panic: silence at once" not in screen_text(app)
+        await until(pilot, lambda: "panic: silence at once" not in screen_text(app))

@@ -72,20 +72,17 @@ async def test_the_command_line_holds_what_the_form_says(make_app: MakeApp, sile
     ]
 
 
-async def test_a_folder_that_is_not_there_is_one_sentence(make_app: MakeApp, silent_port: int, tmp_path: Path) -> None:
+async def test_no_folder_or_one_that_is_not_there_is_one_sentence(
+    make_app: MakeApp, silent_port: int, tmp_path: Path
+) -> None:
     app = make_app(silent_port)
     async with app.run_test(size=(120, 40)) as pilot:
-        await open_train(app, pilot, Path("/nowhere"), "mine")
-        await pilot.press("ctrl+t")
-        await until(pilot, lambda: "there is no folder /nowhere; check the path." in screen_text(app))
-
-
-async def test_nothing_is_started_without_a_folder(make_app: MakeApp, silent_port: int) -> None:
-    app = make_app(silent_port)
-    async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("f2", "ctrl+t")
         await until(pilot, lambda: "no folder is chosen" in screen_text(app))
         assert app.screen.job is None
+        await open_train(app, pilot, Path("/nowhere"), "mine")
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: "there is no folder /nowhere; check the path." in screen_text(app))
 
 
 def test_events_of_the_future_and_nulls_do_not_disturb() -> None:

@@ -47,7 +47,7 @@ class ModelsRoom(Room):
     def on_mount(self) -> None:
         self.query_one("#info-panel").border_title = "About it"
         table = self._table
-        table.add_columns("name", "levels", "grid", "created")
+        table.add_columns("name", "levels", "grid")
         self._listed: dict[str, Listed] = {}
         table.focus()
 
@@ -133,10 +133,10 @@ class ModelsRoom(Room):
         self.action_look()
 
 
-def _row(line: Listed) -> tuple[str, str, str, str]:
+def _row(line: Listed) -> tuple[str, str, str]:
     if line.model is None:
-        return line.name, "damaged", "", ""
-    return line.name, str(line.model.codec.levels), _grid(line), str(line.model.metadata["created"])[:10]
+        return line.name, "damaged", ""
+    return line.name, str(line.model.codec.levels), _grid(line)
 
 
 def _grid(line: Listed) -> str:
