@@ -103,6 +103,8 @@ class Performance:
         self.dice = PerformanceDice(self.params, self.editor, self.edit_of)
         self.stream = PriorStream(model.prior, Watch(model), self.dice)
         self._voice = self.vocoder.initial_state()
+        for level in range(model.levels):
+            self._hold(level)
         self._prime()
 
     # ------------------------------------------------------------------ what others read

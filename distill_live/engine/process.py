@@ -4,8 +4,9 @@
                    ^ ack, values, status, log, recorder
 
 One thread renders; the recorder has a thread of its own that only writes files. The loop sleeps on its links, so an
-event is taken the moment it arrives and sounds with the next block rendered. Children of the supervisor; imports torch,
-but neither torchaudio nor vector_quantize_pytorch.
+event is taken the moment it arrives and sounds with the next block rendered. Child of the supervisor. The
+process loads torch (but neither torchaudio nor vector_quantize_pytorch); this module does not, because the parent
+imports it to start the child.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from typing import Any, Final
 from distill_live.audio.ring import Count, Gauge, SharedRing
 from distill_live.codes.grid import CodeGrid
 from distill_live.engine.priority import ENGINE_PRIORITY, request_realtime
-from distill_live.engine.reports import Reports
 from distill_live.engine.tape import Tape
 from distill_live.engine.timing import Timings
 from distill_live.engine.torch_setup import prepare_torch, thread_environment
@@ -83,6 +83,7 @@ class LiveLoop:
     """A performance in real time."""
 
     def __init__(self, settings: EngineSettings, supervisor: Link, bridge: Link, loader: Link) -> None:
+        from distill_live.engine.reports import Reports
         from distill_live.engine.take import TakeStart, header
         from distill_live.models.playable import load_playable
 

@@ -292,3 +292,12 @@ def test_a_fork_goes_on_as_the_original_would_and_leaves_it_alone(any_grid: Play
     second = [twin.render_block() for _ in range(40)]
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first, third, strict=True))
+
+
+def test_a_take_may_begin_with_edits_already_on(model: Playable) -> None:
+    performance = Performance(model, 7, {"level.0.hold": True, "level.1.mute": True, "temperature": 2.0})
+    seen = set()
+    for _ in range(120):
+        performance.render_block()
+        seen.add(tuple(performance.sounding.codes[0, :2].tolist()))
+    assert len(seen) == 1 and next(iter(seen))[1] == -1
