@@ -1,0 +1,1 @@
+"""What ``scripts/bench_live`` measures, a module for each part, all of it through the real programs."""

@@ -1,0 +1,241 @@
+"""From a UDP packet to the change that is heard: a series of code swaps and one of temperatures, live.
+
+A process of its own sends and notes the moments. Afterwards the take is replayed: just before each event the
+performance is forked, both ways go on, and where they first differ audibly the event was heard. Frames become moments
+through the clock that ``play --json`` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill_live.cli.bench.figures import Part, spread
+from distill_live.cli.bench.heard import RATE, OutputClock, first_difference, heard_at
+from distill_live.cli.bench.plan import Plan
+from distill_live.cli.bench.playing import Line, Playing, playing
+from distill_live.cli.bench.sender import Message, Performer
+from distill_live.cli.offline import open_model
+from distill_live.control.client import OscClient
+from distill_live.engine.performance import BLOCK, Performance
+from distill_live.engine.take import add_assets, start_of
+from distill_live.errors import DistillError
+from distill_live.events import ControlEvent, Take, read_take
+
+BARS_MS: Final = {"swap": 250.0, "temperature": 400.0}
+TEMPERATURES: Final = (0.1, 2.0)
+LONGEST_S: Final = 1.5  # an event that is not heard by then has changed nothing
+LEAD_IN_S: Final = 1.5
+PERIOD: Final = 256
+NAMES: Final = {
+    "wait_ms": "packet, wait for a block, render",
+    "ring_ms": "ring",
+    "device_ms": "device",
+    "change_ms": "until the sound differs",
+    "rise_ms": "until it is heard",
+}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One event's way, in parts that add up to ``total_ms``.
+
+    Attributes:
+        series: swap or temperature.
+        wait_ms: packet, the wait for a block boundary, the rendering: whatever the other parts do not explain.
+        ring_ms: the lead, which every block waits in the ring.
+        device_ms: what the device adds.
+        change_ms: from the first sample the event could change to the first that it changed.
+        rise_ms: from there until the difference is heard.
+    """
+
+    series: str
+    total_ms: float
+    wait_ms: float
+    ring_ms: float
+    device_ms: float
+    change_ms: float
+    rise_ms: float
+
+
+def measure_latency(plan: Plan) -> list[Part]:
+    """A part for each lead."""
+    model = open_model(plan.model)
+    leads = (plan.lead, *(lead for lead in plan.more_leads if lead != plan.lead))
+    return [_at_lead(plan, model, lead, with_bars=lead == plan.lead) for lead in leads]
+
+
+def _at_lead(plan: Plan, model: Any, lead: int, with_bars: bool) -> Part:
+    log = plan.folder / f"latency-{lead}.jsonl"
+    with playing(*plan.play_arguments(lead), "--log", str(log)) as play:
+        sent = _perform(plan, play)
+        finished = play.stop()
+    clock, latency_s = output_clock(play, finished), float(finished["output_latency_s"])
+    series = {message: name for name, messages in sent.items() for message in messages}
+    found = follow(model, read_take(log), list(series))
+    part = Part(f"latency at lead {lead}")
+    for name, messages in sent.items():
+        ways = [_way(name, message, found[message], clock, lead, latency_s) for message in messages if message in found]
+        _describe(part, name, len(messages), ways, BARS_MS[name] if with_bars else None)
+    part.add("underruns meanwhile", int(finished["underruns"]))
+    log.unlink(missing_ok=True)
+    return part
+
+
+def _perform(plan: Plan, play: Playing) -> dict[str, list[Message]]:
+    port = int(play.wait_for("ready")["osc_port"])
+    play.wait_for("sounding")
+    with OscClient(port=port, timeout_s=10.0) as client:
+        slots = [number for number, name in enumerate(client.bank().slots, 1) if name]
+        levels = len([name for name in client.query("level/list") if name])
+    rng = np.random.default_rng(plan.seed)
+    swaps = _timed(swap_series(plan.events, levels, slots), plan.swap_gap_s, rng)
+    temperatures = _timed(temperature_series(plan.events), plan.temperature_gap_s, rng)
+    sent = {}
+    for name, messages in (("swap", swaps), ("temperature", temperatures)):
+        performer = Performer(port, messages)
+        try:
+            sent[name] = performer.finish()
+        finally:
+            performer.stop()
+    with OscClient(port=port, timeout_s=10.0) as client:
+        client.sync(1)
+    return sent
+
+
+def swap_series(count: int, levels: int, slots: Sequence[int]) -> list[tuple[str, tuple[Any, ...]]]:
+    """Level after level from one slot after the other: on, off, on, off.
+
+    >>> swap_series(3, 2, [1, 5])
+    [('swap', (0, 1, 1.0)), ('swap', (0, 'off', 1.0)), ('swap', (1, 5, 1.0))]
+    """
+    if not slots:
+        raise DistillError("the model holds no sounds to swap with", fix="train it again")
+    return [
+        ("swap", ((n // 2) % levels, slots[(n // 2) % len(slots)] if n % 2 == 0 else "off", 1.0)) for n in range(count)
+    ]
+
+
+def temperature_series(count: int) -> list[tuple[str, tuple[Any, ...]]]:
+    """From one end to the other and back."""
+    return [("temperature", (TEMPERATURES[n % 2],)) for n in range(count)]
+
+
+def _timed(
+    series: Sequence[tuple[str, tuple[Any, ...]]], gap_s: tuple[float, float], rng: np.random.Generator
+) -> list[Message]:
+    """At random moments, so that every phase of the block is met."""
+    at_s = LEAD_IN_S + np.cumsum(rng.uniform(*gap_s, len(series)))
+    return [Message(float(at), path, args) for at, (path, args) in zip(at_s, series, strict=True)]
+
+
+def output_clock(play: Playing, finished: Line) -> OutputClock:
+    """The clock of a run.
+
+    Raises:
+        DistillError: its status lines do not say enough.
+    """
+    pairs = [(float(s["output_s"]), int(s["output_frame"])) for s in play.statuses]
+    try:
+        return OutputClock.from_pairs(pairs, float(finished["output_latency_s"]), PERIOD)
+    except ValueError:
+        raise DistillError("play has said too little about its clock", fix="let it play longer") from None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one logged event did: its frame, and how many samples later the sound differs, and audibly so."""
+
+    frame: int
+    differs: int | None
+    heard: int | None
+
+
+def follow(model: Any, take: Take, sent: Sequence[Message]) -> dict[Message, Change]:
+    """What each message that reached the log has changed, found by replaying the take with and without it."""
+    wanted = match(take.events, sent)
+    performance = start_of(take).performance(model)
+    add_assets(performance, take)
+    events = list(take.events)
+    found = {}
+    for index, event in enumerate(events):
+        while performance.frame < event.frame:
+            performance.render_block()
+        if index not in wanted:
+            performance.apply(event)
+            continue
+        nearest = min([e.frame for e in events[index + 1 :]] + [event.frame + round(LONGEST_S * RATE)])
+        blocks = min(round(LONGEST_S * RATE), nearest - event.frame) // BLOCK
+        found[wanted[index]] = _what_changed(performance, event, blocks)
+    return found
+
+
+def _what_changed(performance: Performance, event: ControlEvent, blocks: int) -> Change:
+    """Apply one event; the performance is ``blocks`` blocks further afterwards."""
+    without = performance.fork()
+    performance.apply(event)
+    ours = _mono(performance.render_block() for _ in range(blocks))
+    theirs = _mono(without.render_block() for _ in range(blocks))
+    return Change(event.frame, first_difference(ours, theirs), heard_at(ours, theirs))
+
+
+def _mono(blocks: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
+    pieces = [block[0] for block in blocks]
+    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
+def match(events: Sequence[ControlEvent], sent: Sequence[Message]) -> dict[int, Message]:
+    """Which event of the log (by index) came from which message; the order is the same, some may be missing.
+
+    >>> log = [ControlEvent(0, "/distill/topk", (3,)), ControlEvent(512, "/distill/temperature", (0.1,))]
+    >>> match(log, [Message(9.5, "swap", (0, "off", 1.0)), Message(10.0, "temperature", (0.1,))])
+    {1: Message(at_s=10.0, path='temperature', args=(0.1,))}
+    """
+    found: dict[int, Message] = {}
+    at = 0
+    for message in sent:
+        for index in range(at, len(events)):
+            if _same(events[index], message):
+                found[index] = message
+                at = index + 1
+                break
+    return found
+
+
+def _same(event: ControlEvent, message: Message) -> bool:
+    if event.address != f"/distill/{message.path}" or len(event.args) != len(message.args):
+        return False
+    return all(
+        str(a) == str(b) or (isinstance(a, float) and isinstance(b, float) and abs(a - b) < 1e-5)
+        for a, b in zip(event.args, message.args, strict=True)
+    )
+
+
+def _way(
+    series: str, message: Message, change: Change, clock: OutputClock, lead: int, latency_s: float
+) -> Heard | None:
+    """The event's way in milliseconds; None when it changed nothing that is heard."""
+    if change.heard is None or change.differs is None:
+        return None
+    leaves_s = clock.moment_s(change.frame) - message.at_s
+    total_s = clock.moment_s(change.frame + change.heard) - message.at_s
+    ring_s, change_s = lead / RATE, change.differs / RATE
+    parts_s = (leaves_s - ring_s - latency_s, ring_s, latency_s, change_s, total_s - leaves_s - change_s)
+    return Heard(series, 1000.0 * total_s, *(round(1000.0 * part, 3) for part in parts_s))
+
+
+def _describe(part: Part, name: str, sent: int, ways: Sequence[Heard | None], bar_ms: float | None) -> None:
+    heard = [way for way in ways if way is not None]
+    part.add(f"{name}: sent", sent)
+    part.add(f"{name}: lost on the way", sent - len(ways), "", 0.0 if bar_ms is not None else None)
+    part.add(f"{name}: changed nothing that is heard", len(ways) - len(heard))
+    part.add_spread(f"{name}: packet to heard", spread(w.total_ms for w in heard), "ms", bar_ms)
+    for field, text in NAMES.items():
+        values = spread(getattr(way, field) for way in heard)
+        part.add(f"{name}: of it {text}, p50", values.get("p50"), "ms")
+        part.add(f"{name}: of it {text}, p95", values.get("p95"), "ms")
+    part.details[name] = [asdict(way) for way in heard]

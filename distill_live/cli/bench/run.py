@@ -1,0 +1,155 @@
+"""``scripts/bench_live``: the command line of the benchmark, and the order of its parts. One thread."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from distill_live.cli.bench import figures
+from distill_live.cli.bench.figures import Part, Report
+from distill_live.cli.bench.machine import describe_machine
+from distill_live.cli.bench.plan import PARTS, Plan
+from distill_live.cli.jackserver import HOW_TO_HAVE_ONE, DummyServer, dummy_server
+
+QUICK: Final[dict[str, Any]] = {
+    "more_leads": (),
+    "chain_s": 1.5,
+    "chain_rounds": 1,
+    "underrun_s": 2.0,
+    "events": 4,
+    "swap_gap_s": (0.25, 0.35),
+    "temperature_gap_s": (0.4, 0.5),
+    "starts": 1,
+    "offline_s": 6.0,
+    "window_s": 2.0,
+    "train": None,
+}
+
+
+@click.command(
+    "bench_live",
+    epilog="""\b
+Example:
+  scripts/bench_live
+  scripts/bench_live mine.distill --only latency --json
+  scripts/bench_live --train ../shared/data/drones --write docs/benchmarks.md""",
+)
+@click.argument("model", required=False)
+@click.option("--only", multiple=True, metavar="PART", help=f"Measure only {', '.join(PARTS)}; may be given often.")
+@click.option("--lead", type=int, default=4096, show_default=True, help="Frames rendered ahead.")
+@click.option("--events", type=int, default=60, show_default=True, help="In each series of the latency part.")
+@click.option("--offline-minutes", type=click.FloatRange(0.1, 6000), default=30.0, show_default=True)
+@click.option("--train", type=click.Path(path_type=Path), help="Train on this folder and judge the result too.")
+@click.option("--quality", type=click.Path(path_type=Path), help="quality.py, to count clicks [beside CORPUS/../..].")
+@click.option("--quick", is_flag=True, help="A smoke test of half a minute; its figures mean nothing.")
+@click.option("--write", type=click.Path(path_type=Path), help="Fill the table between the markers of this page.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    model: str | None,
+    only: tuple[str, ...],
+    lead: int,
+    events: int,
+    offline_minutes: float,
+    train: Path | None,
+    quality: Path | None,
+    quick: bool,
+    write: Path | None,
+    as_json: bool,
+) -> int:
+    """Measure the live instrument on this machine. MODEL: as `play` takes it. Exit code 1: a bar was missed."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="distill-bench-")))
+        plan = Plan(
+            model,
+            folder,
+            lead=lead,
+            events=events,
+            offline_s=60.0 * offline_minutes,
+            train=train,
+            quality=quality or _quality_beside(train),
+            only=frozenset(only or PARTS),
+        )
+        plan = replace(plan, **QUICK) if quick else plan
+        machine = describe_machine()
+        server = stack.enter_context(dummy_server(f"distill-bench-{os.getpid()}"))
+        plan = plan if server else replace(plan, device="null")
+        report = _measure(plan, machine, server, talk=not as_json)
+    if write is not None:
+        figures.write_between_markers(write, report.markdown())
+    if as_json:
+        print(json.dumps(report.to_json(), indent=1, allow_nan=False))
+    return 1 if report.missed else 0
+
+
+def _measure(plan: Plan, machine: dict[str, Any], server: DummyServer | None, talk: bool) -> Report:
+    settings = {"model": plan.model or "the factory model", "lead": plan.lead, "output": _output(server)}
+    say: Callable[[str], None] = print if talk else lambda _: None
+    for name, value in {**machine, **settings}.items():
+        say(f"{name:14} {value}")
+    parts: list[Part] = []
+    for measure in _measurements(plan):
+        for part in measure():
+            parts.append(part)
+            say("\n" + "\n".join(figures.text_lines(part)))
+    report = Report(machine, settings, parts)
+    say(f"\n{len(report.missed)} bars missed: {', '.join(f.name for f in report.missed)}" if report.missed else "\nok")
+    return report
+
+
+def _measurements(plan: Plan) -> Iterator[Callable[[], list[Part]]]:
+    """The parts of the plan, in order; torch is loaded only when the first live parts are over."""
+    from distill_live.cli.bench.chain import measure_chain
+    from distill_live.cli.bench.start import measure_start
+    from distill_live.cli.bench.underruns import measure_underruns
+
+    if plan.does("start"):
+        yield lambda: [measure_start(plan)]
+    if plan.does("chain"):
+        yield lambda: [measure_chain(plan)]
+    if plan.does("underruns"):
+        yield lambda: [measure_underruns(plan)]
+    if plan.does("latency"):
+        from distill_live.cli.bench.latency import measure_latency
+
+        yield lambda: measure_latency(plan)
+    if plan.does("offline"):
+        from distill_live.cli.bench.offline import measure_offline
+
+        yield lambda: [measure_offline(plan)]
+    if plan.does("train"):
+        from distill_live.cli.bench.training import measure_training
+
+        yield lambda: [measure_training(plan)]
+
+
+def _output(server: DummyServer | None) -> str:
+    if server is None:
+        return f"the null device: no JACK server here, {HOW_TO_HAVE_ONE}"
+    scheduling = "real-time" if server.realtime else "ordinary"
+    return f"dummy JACK server at 48 kHz, {server.period} frames, {scheduling} scheduling"
+
+
+def _quality_beside(train: Path | None) -> Path | None:
+    return None if train is None else train.resolve().parent.parent / "tools" / "quality.py"
+
+
+def main() -> int:
+    """``python -m distill_live.cli.bench.run``."""
+    from distill_live.cli.main import run_command
+    from distill_live.engine.torch_setup import thread_environment
+
+    thread_environment()
+    return run_command(command, sys.argv[1:], "scripts/bench_live")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
