@@ -7,14 +7,12 @@ be had, it says that MIDI was skipped and how to have it.
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from distill_live.cli.jackserver import HOW_TO_HAVE_ONE, dummy_server
 from distill_live.control.midi import VIRTUAL_IN, midi_systems
 
 START_PATIENCE_S = 5.0
@@ -68,23 +66,11 @@ def midi_for_demo() -> Iterator[DemoMidi]:
     if systems:
         yield from _closing(DemoMidi(systems[0], f"MIDI over {systems[0]}"))
         return
-    if sys.platform != "linux" or shutil.which("jackd") is None:
-        yield DemoMidi(None, "MIDI skipped (install jackd2, or use a machine with an ALSA sequencer, to have it)")
-        return
-    name = f"distill-demo-{os.getpid()}"
-    server = _start_server(name)
-    if server is None:
-        yield DemoMidi(None, "MIDI skipped (the dummy JACK server did not start)")
-        return
-    before = {key: os.environ.get(key) for key in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")}
-    os.environ.update(JACK_DEFAULT_SERVER=name, JACK_NO_START_SERVER="1")
-    try:
+    with dummy_server(f"distill-demo-{os.getpid()}") as server:
+        if server is None:
+            yield DemoMidi(None, f"MIDI skipped (no dummy JACK server starts here; {HOW_TO_HAVE_ONE} to have it)")
+            return
         yield from _closing(DemoMidi("UNIX_JACK", "MIDI over a dummy JACK server"))
-    finally:
-        for key, value in before.items():
-            os.environ.pop(key, None) if value is None else os.environ.update({key: value})
-        server.terminate()
-        server.wait(timeout=5)
 
 
 def _closing(midi: DemoMidi) -> Iterator[DemoMidi]:
@@ -92,20 +78,3 @@ def _closing(midi: DemoMidi) -> Iterator[DemoMidi]:
         yield midi
     finally:
         midi.close()
-
-
-def _start_server(name: str) -> subprocess.Popen[bytes] | None:
-    """A dummy server, with real-time scheduling where it is allowed."""
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    for realtime in (["-R", "-P", "70"], ["-r"]):
-        server = subprocess.Popen(["jackd", *realtime, "-n", name, "-d", "dummy", "-r", "48000", "-p", "256"], **quiet)
-        os.environ["JACK_DEFAULT_SERVER"] = name
-        deadline = time.monotonic() + START_PATIENCE_S
-        while time.monotonic() < deadline and server.poll() is None:
-            if "UNIX_JACK" in midi_systems():
-                return server
-            time.sleep(0.1)
-        server.kill()
-        server.wait()
-    os.environ.pop("JACK_DEFAULT_SERVER", None)
-    return None

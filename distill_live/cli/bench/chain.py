@@ -39,7 +39,8 @@ def measure_chain(plan: Plan) -> Part:
         part.add(f"moving / still, {unit}", _ratio(moving, still, key), "", ALIKE)
     part.notes.append(
         f"{plan.chain_rounds} runs of {plan.chain_s:g} s of each kind, taking turns; CPU is the engine process's own "
-        f"time, all threads; temperature is sent {MOVES_PER_S:g} times a second by another process."
+        "time, all threads; a block is 10.67 ms of sound. Where there are several runs, figures are their median; "
+        f"temperature is sent {MOVES_PER_S:g} times a second by another process."
     )
     part.details = {"still": still, "moving": moving}
     return part
@@ -49,8 +50,9 @@ def _describe(part: Part, name: str, runs: list[Run]) -> None:
     part.add(f"{name}: engine's CPU time", _median(runs, "cpu_percent"), "% of a core", SHARE_BAR)
     loads = spread(100.0 * load for run in runs for load in run["loads"])
     part.add_spread(f"{name}: render loop's load", loads, "% of a core")
-    for which in ("p50", "p95", "p99", "max"):
+    for which in ("p50", "p95", "p99"):
         part.add(f"{name}: block, {which}", _median(runs, which), "ms")
+    part.add(f"{name}: block, max", max(run["max"] for run in runs), "ms")
     part.add(f"{name}: engine's resident memory", _median(runs, "resident_mb"), "MB", MEMORY_BAR_MB)
     part.add(f"{name}: underruns", sum(run["underruns"] for run in runs))
 

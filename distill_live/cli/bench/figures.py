@@ -143,7 +143,7 @@ class Report:
 def text_lines(part: Part) -> list[str]:
     """One part for the terminal."""
     lines = [f"{part.name}"]
-    lines += [f"  {f.name:52} {f.text:>16}   {f.bar_text:22} {f.verdict}".rstrip() for f in part.figures]
+    lines += [f"  {f.name:52} {f.text:>20}   {f.bar_text:22} {f.verdict}".rstrip() for f in part.figures]
     return lines + [f"  {note}" for note in part.notes]
 
 

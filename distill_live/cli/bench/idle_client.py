@@ -1,7 +1,7 @@
 """A JACK client that does nothing, in a process of its own: how many xruns the server itself has meanwhile.
 
-``python -m distill_live.cli.bench.idle_client`` prints ``ready``, counts until stdin closes, and prints one JSON
-object. Needs JACK-Client (the extra ``jack``). :class:`IdleClient` is its other end.
+``python -m distill_live.cli.bench.idle_client`` prints ``ready``, and for every line on stdin one JSON object with what it
+has counted so far; it ends with stdin. Needs JACK-Client (the extra ``jack``). :class:`IdleClient` is its other end.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import contextlib
 import json
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Final
+
+_END_PATIENCE_S: Final = 5.0
 
 
 class IdleClient:
-    """The client that runs beside us; ``result`` is empty where there is none to be had."""
+    """The client that runs beside us; ``ready`` is False where there is none to be had."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "distill_live.cli.bench.idle_client"]
@@ -24,18 +26,22 @@ class IdleClient:
         assert self._process.stdout is not None
         self.ready = self._process.stdout.readline().strip() == "ready"
 
-    def result(self) -> dict[str, int]:
-        """Let it end; ``{"xruns", "periods"}``, or nothing when it never ran."""
-        out = ""
-        with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
-            out, _ = self._process.communicate(timeout=10.0)
-        self.stop()
-        counts: dict[str, int] = json.loads(out) if self.ready and out.strip() else {}
-        return counts
+    def counts(self) -> dict[str, int]:
+        """``{"xruns", "periods"}`` so far, or nothing when it never ran or is gone."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        line = ""
+        if self.ready:
+            with contextlib.suppress(BrokenPipeError):
+                print(file=self._process.stdin, flush=True)
+                line = self._process.stdout.readline()
+        counted: dict[str, int] = json.loads(line) if line.strip() else {}
+        return counted
 
     def stop(self) -> None:
-        """End it, counted or not."""
-        if self._process.poll() is None:
+        """Let it leave the server; kill it when it does not."""
+        try:
+            self._process.communicate(timeout=_END_PATIENCE_S)
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
@@ -63,10 +69,10 @@ def main() -> None:
     client.set_xrun_callback(counter.xrun)
     client.activate()
     print("ready", flush=True)
-    sys.stdin.read()
+    for _ in sys.stdin:
+        print(json.dumps({"xruns": counter.xruns, "periods": counter.periods}), flush=True)
     client.deactivate()
     client.close()
-    print(json.dumps({"xruns": counter.xruns, "periods": counter.periods}))
 
 
 if __name__ == "__main__":

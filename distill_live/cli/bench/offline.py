@@ -63,7 +63,8 @@ def measure_offline(plan: Plan) -> Part:
     part.add("peak", listener.peak)
     part.add("speed", plan.offline_s / took_s, "x real time")
     part.notes.append(
-        f"Entropy of the codes as they are distributed over {plan.window_s:g} s; a silence is an RMS below {SILENCE_DBFS:g} dBFS."
+        f"Entropy of the codes as they are distributed over {plan.window_s:g} s; a silence is an RMS "
+        f"below {SILENCE_DBFS:g} dBFS."
     )
     part.details = {"entropy_bits": entropies, "window_s": plan.window_s}
     return part
