@@ -78,7 +78,7 @@ class CodecTask:
     def comparable_from(self) -> int:
         return self.codebooks_at
 
-    def converged(self, held_out: list[float]) -> bool:  # noqa: ARG002  # its schedule ends with its time, not before
+    def converged(self, held_out: list[float]) -> bool:  # its schedule ends with its time, not before
         return False
 
     def corpus_health(self) -> list[dict[str, Any]]:

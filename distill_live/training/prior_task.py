@@ -39,7 +39,7 @@ class PriorTask:
         self.optimizer = self.objective.optimizer()
         self.steps_per_epoch = self.recipe.validate_every
 
-    def train_step(self, step: int, progress: float) -> float:  # noqa: ARG002  # its schedule is one of steps
+    def train_step(self, step: int, progress: float) -> float:  # its schedule is one of steps
         return self.objective.train_step(step, self.optimizer)
 
     def validate(self) -> Validation:

@@ -12,12 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from distill_live.codec.config import level_names
-from distill_live.control.client import BankListing, OscClient, RefusedError
+from distill_live.control.client import BankListing, OscClient
 from distill_live.control.desk import EngineState
 from distill_live.errors import DeviceError, DistillError
-from distill_live.params import MAX_LEVELS, Registry, Value
-from distill_live.tui.names import level_names_of
+from distill_live.params import Registry, Value
 
 PERIOD_S: Final = 0.08
 ANSWER_S: Final = 0.5
@@ -121,19 +119,8 @@ class Wire:
     def _level_names(self, model: str) -> tuple[str, ...]:
         if model and model != self._named:
             self._named = model
-            return self._names_answered() or level_names_of(model)
+            return tuple(str(name) for name in self._client.query("level/list"))
         return self._known.level_names
-
-    def _names_answered(self) -> tuple[str, ...]:
-        """The usual level names that the bridge knows as aliases; empty when the user has given others."""
-        known = []
-        for name in level_names(MAX_LEVELS):
-            try:
-                self._client.query(f"level/{name}/mute")
-            except RefusedError:
-                continue
-            known.append(name)
-        return tuple(known) if len(known) > 1 else ()
 
 
 def levels_shown(names: Sequence[str], levels: int) -> tuple[str, ...]:

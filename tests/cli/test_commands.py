@@ -78,7 +78,8 @@ def test_a_mistake_is_one_sentence_on_stderr_with_its_exit_code(
 
 
 def test_the_command_line_starts_without_loading_torch() -> None:
-    code = "import sys; from distill_live.cli.main import run; run(['params']); print('torch' in sys.modules, file=sys.stderr)"
+    code = "import sys; from distill_live.cli.main import run; run(['params']); "
+    code += "print('torch' in sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "False"
 

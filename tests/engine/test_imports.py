@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from distill_live.models.playable import Playable
 
-HEAVY = {"torchaudio", "vector_quantize_pytorch", "matplotlib", "textual", "sounddevice", "mido", "rtmidi", "click", "scipy"}
+HEAVY = {"torchaudio", "vector_quantize_pytorch", "matplotlib", "textual", "sounddevice", "rtmidi", "click", "scipy"}
 
 
 def test_a_playing_engine_has_loaded_nothing_that_it_does_not_need(tiny_playable: Callable[..., Playable]) -> None:
