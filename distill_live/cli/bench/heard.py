@@ -30,7 +30,7 @@ def heard_at(with_it: NDArray[np.floating], without: NDArray[np.floating]) -> in
 
     >>> quiet = np.sin(np.arange(4800) / 10)
     >>> heard_at(quiet, quiet) is None, heard_at(np.where(np.arange(4800) < 3000, quiet, -quiet), quiet)
-    (True, 3001)
+    (True, 3000)
     """
     difference = np.asarray(with_it, np.float64) - without
     changed = _running_mean(difference**2, DIFFERENCE_SAMPLES - 1, 0)

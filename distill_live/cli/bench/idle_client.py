@@ -1,7 +1,7 @@
 """A JACK client that does nothing, in a process of its own: how many xruns the server itself has meanwhile.
 
-``python -m distill_live.cli.bench.idle_client`` prints ``ready``, and for every line on stdin one JSON object with what it
-has counted so far; it ends with stdin. Needs JACK-Client (the extra ``jack``). :class:`IdleClient` is its other end.
+``python -m distill_live.cli.bench.idle_client`` prints ``ready``, and for every line on stdin one JSON object with what
+it has counted so far; it ends with stdin. Needs JACK-Client (the extra ``jack``). :class:`IdleClient` is its other end.
 """
 
 from __future__ import annotations
