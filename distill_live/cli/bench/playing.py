@@ -6,7 +6,6 @@ Lines arrive in a thread of their own, stamped with the monotonic clock; everyth
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 import threading
@@ -86,13 +85,13 @@ class Playing:
         return next((pid for pid in pids if b"spawn_main" in _command_of(pid)), None)
 
     def stop(self) -> Line:
-        """Ctrl-C; returns the ``finished`` line.
+        """Ask it to end, as Ctrl-C would (which a shell's background jobs ignore); returns the ``finished`` line.
 
         Raises:
             DistillError: it does not end, or not well.
         """
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.terminate()
         return self.end()
 
     def end(self) -> Line:

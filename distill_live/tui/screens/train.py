@@ -118,12 +118,19 @@ class TrainRoom(Room):
             name.value = event.path.name
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        folder = Path(event.value).expanduser()
-        if event.input.id == "folder" and folder.is_dir():
+        self._look_into(event.input)
+        self.focus_next()
+
+    def on_input_blurred(self, event: Input.Blurred) -> None:
+        self._look_into(event.input)
+
+    def _look_into(self, entry: Input) -> None:
+        """A folder that was written is where the tree begins, and names the model when nothing else does."""
+        folder = Path(entry.value).expanduser()
+        if entry.id == "folder" and entry.value.strip() and folder.is_dir():
             self.query_one(FolderTree).path = folder
             name = self.query_one("#name", Input)
             name.value = name.value or folder.resolve().name
-        self.focus_next()
 
     def on_param_control_said(self, event: ParamControl.Said) -> None:
         (self.hint if event.hint else self.say)(event.text)
