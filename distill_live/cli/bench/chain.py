@@ -48,6 +48,7 @@ def measure_chain(plan: Plan) -> Part:
 
 def _describe(part: Part, name: str, runs: list[Run]) -> None:
     part.add(f"{name}: engine's CPU time", _median(runs, "cpu_percent"), "% of a core", SHARE_BAR)
+    part.add(f"{name}: CPU time of all our processes", _median(runs, "whole_percent"), "% of a core")
     loads = spread(100.0 * load for run in runs for load in run["loads"])
     part.add_spread(f"{name}: render loop's load", loads, "% of a core")
     for which in ("p50", "p95", "p99"):
@@ -63,12 +64,13 @@ def _run(plan: Plan, move: bool) -> Run:
         play.wait_for("sounding")
         performer = Performer(port, temperature_moves(plan.chain_s + 2 * SETTLE_S)) if move else None
         time.sleep(SETTLE_S)
-        share, loads = _listen(play, plan.chain_s)
+        share, whole, loads = _listen(play, plan.chain_s)
         if performer is not None:
             performer.stop()
         finished = play.stop()
     return {
         "cpu_percent": share,
+        "whole_percent": whole,
         "loads": loads,
         **{which: float(finished["block_ms"][which]) for which in ("p50", "p95", "p99", "max")},
         "resident_mb": float(finished["resident_mb"]),
@@ -77,16 +79,17 @@ def _run(plan: Plan, move: bool) -> Run:
     }
 
 
-def _listen(play: Playing, seconds: float) -> tuple[float | None, list[float]]:
-    """The engine's share of a core in percent, and the loads it has reported meanwhile."""
-    pid = play.engine_pid()
-    began_s, before = time.monotonic(), cpu_seconds(pid)
+def _listen(play: Playing, seconds: float) -> tuple[float | None, float | None, list[float]]:
+    """Shares of a core in percent, of the engine and of all processes, and the loads reported meanwhile."""
+    engine, pids = play.engine_pid(), play.pids()
+    began_s, before = time.monotonic(), {pid: cpu_seconds(pid) for pid in pids}
     time.sleep(seconds)
-    took_s, after = time.monotonic() - began_s, cpu_seconds(pid)
+    took_s = time.monotonic() - began_s
+    spent = {pid: (cpu_seconds(pid) or 0.0) - (before[pid] or 0.0) for pid in pids}
     loads = [float(status["load"]) for status in play.statuses if status["at_s"] >= began_s]
-    if before is None or after is None:
-        return None, loads
-    return 100.0 * (after - before) / took_s, loads
+    if engine is None:
+        return None, None, loads
+    return 100.0 * spent[engine] / took_s, 100.0 * sum(spent.values()) / took_s, loads
 
 
 def temperature_moves(seconds: float) -> list[Message]:

@@ -31,6 +31,7 @@ TEMPERATURES: Final = (0.1, 2.0)
 LONGEST_S: Final = 1.5  # an event that is not heard by then has changed nothing
 LEAD_IN_S: Final = 1.5
 PERIOD: Final = 256
+STOOD_STILL_S: Final = 1.0
 NAMES: Final = {
     "wait_ms": "packet, wait for a block, render",
     "ring_ms": "ring",
@@ -82,6 +83,8 @@ def _at_lead(plan: Plan, model: Any, lead: int, with_bars: bool) -> Part:
         ways = [_way(name, message, found[message], clock, lead, latency_s) for message in messages if message in found]
         _describe(part, name, len(messages), ways, BARS_MS[name] if with_bars else None)
     part.add("underruns meanwhile", int(finished["underruns"]))
+    part.details["play"] = {"finished": finished, "devices": play.devices, "messages": play.messages}
+    part.notes += _interruptions(play, finished)
     log.unlink(missing_ok=True)
     return part
 
@@ -105,6 +108,19 @@ def _perform(plan: Plan, play: Playing) -> dict[str, list[Message]]:
     with OscClient(port=port, timeout_s=10.0) as client:
         client.sync(1)
     return sent
+
+
+def _interruptions(play: Playing, finished: Line) -> list[str]:
+    """What would make the series worthless, in sentences: a device that went away, sound that stood still."""
+    sentences = []
+    if len(play.devices) > 1:
+        states = ", ".join(f"{d.get('name')} {d.get('device_state')}" for d in play.devices)
+        sentences.append(f"The output changed while the series was played: {states}.")
+    elapsed_s = finished["at_s"] - play.wait_for("sounding")["at_s"]
+    played_s = float(finished["frames"]) / RATE
+    if played_s < elapsed_s - STOOD_STILL_S:
+        sentences.append(f"The sound stood still: {played_s:.1f} s were played in {elapsed_s:.1f} s.")
+    return sentences
 
 
 def swap_series(count: int, levels: int, slots: Sequence[int]) -> list[tuple[str, tuple[Any, ...]]]:

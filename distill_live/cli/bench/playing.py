@@ -72,17 +72,25 @@ class Playing:
         return [line for line in list(self.lines) if line.get("type") == "status"]
 
     @property
+    def devices(self) -> list[Line]:
+        """What the device has said of itself so far: one line when all goes well."""
+        return [line for line in list(self.lines) if line.get("state") == "device"]
+
+    @property
     def messages(self) -> list[str]:
         return [str(line["text"]) for line in list(self.lines) if line.get("type") == "message"]
 
-    def engine_pid(self) -> int | None:
-        """The engine: the first child that is ours (Linux; None elsewhere)."""
+    def pids(self) -> list[int]:
+        """All processes of this instrument: ``play`` itself, then its children as they were started (Linux)."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         try:
-            pids = sorted(int(pid) for pid in children.read_text().split())
+            return [self.process.pid, *sorted(int(pid) for pid in children.read_text().split())]
         except OSError:
-            return None
-        return next((pid for pid in pids if b"spawn_main" in _command_of(pid)), None)
+            return []
+
+    def engine_pid(self) -> int | None:
+        """The engine: the first child that is ours (Linux; None elsewhere)."""
+        return next((pid for pid in self.pids()[1:] if b"spawn_main" in _command_of(pid)), None)
 
     def stop(self) -> Line:
         """Ask it to end, as Ctrl-C would (which a shell's background jobs ignore); returns the ``finished`` line.

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distill_live.audio.files import read_audio
 from distill_live.audio.meter import to_db
@@ -29,7 +30,7 @@ from distill_live.models.file import read_model
 
 CORES: Final = 2
 QUIETEST_DBFS: Final = -50.0
-FULL_SCALE: Final = 0.9999
+FLAT_SAMPLES: Final = 3  # so many equal samples in a row at the peak are a flat top
 CLICKS_BAR: Final = 0.05
 UTILISATION_BAR: Final = 50.0
 _BLOCK: Final = 512
@@ -64,8 +65,23 @@ def _loudness(part: Part, wav: Path) -> None:
     rms = np.sqrt(np.square(samples, dtype=np.float64).mean())
     part.add("render's level (RMS)", float(to_db(rms)), "dBFS", QUIETEST_DBFS, "at least")
     part.add("render's longest silence", listener.longest_silence_s, "s", LONGEST_SILENCE_S)
-    part.add("render's samples at full scale", int((np.abs(samples) >= FULL_SCALE).sum()), "", 0.0)
+    part.add("render's clipped samples", clipped_samples(samples), "", 0.0)
     part.add("render's peak", listener.peak)
+
+
+def clipped_samples(samples: NDArray[np.float32]) -> int:
+    """Samples of float32 ``[C, T]`` at or above full scale, or in a flat top: equal neighbours at a channel's own peak.
+
+    >>> round_top = np.sin(np.arange(4800, dtype=np.float32) / 40)[None] * 0.8
+    >>> clipped_samples(round_top), clipped_samples(np.clip(round_top, -0.5, 0.5)) > 100
+    (0, True)
+    """
+    count = 0
+    for channel in np.abs(samples):
+        at_peak = channel >= channel.max()
+        flat = np.convolve(at_peak, np.ones(FLAT_SAMPLES, np.int64))[FLAT_SAMPLES - 1 :] >= FLAT_SAMPLES
+        count += int((channel >= 1.0).sum()) + int((flat & (channel > 0.0) & (channel < 1.0)).sum())
+    return count
 
 
 def _clicks(part: Part, plan: Plan, wav: Path) -> None:
