@@ -6,21 +6,26 @@ processes of their own, UDP to the bridge, a MIDI port. One thread.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 import click
 
+from distill_live.cli.bench.heard import OutputClock
+from distill_live.cli.bench.latency import follow, output_clock
+from distill_live.cli.bench.playing import distill, playing
+from distill_live.cli.bench.sender import Message
 from distill_live.cli.demo_midi import DemoMidi, midi_for_demo
+from distill_live.cli.offline import open_model
 from distill_live.control.client import OscClient
 from distill_live.errors import DistillError, UsageError
+from distill_live.events import read_take
 
 PERFORMANCE_S: Final = 20.0
 TRAIN_BUDGET: Final = "90s"
@@ -35,36 +40,33 @@ class Move:
     path: str
     args: tuple[Any, ...]
     text: str
+    midi: bool = False
 
 
-def performance(level_names: list[str], slots: list[int]) -> list[Move]:
-    """The scripted gestures: temperature and top-k turned, each level swapped with another sound and back."""
-    moves = [
-        Move(2.0 + 0.1 * n, "temperature", (1.0 - 0.04 * n,), "temperature 1.0 -> 0.4" * (n == 0)) for n in range(16)
-    ]
+def osc_moves(level_names: Sequence[str], slots: Sequence[int]) -> list[Move]:
+    """The gestures sent over OSC: temperature and top-k turned, each level swapped with another sound and back."""
+    moves = [Move(2.0, "temperature", (0.9,), "temperature from 1 down to 0.4")]
+    moves += [Move(2.0 + 0.1 * n, "temperature", (0.9 - 0.036 * n,), "") for n in range(1, 15)]
     moves += [Move(4.5, "topk", (4,), "top-k 4"), Move(6.0, "topk", (0,), "top-k off")]
-    moves += [Move(6.2, "temperature", (1.0,), "temperature 1.0")]
-    at = 6.8
+    moves += [Move(6.2, "temperature", (1.0,), "temperature 1")]
+    at_s = 6.8
     for level, name in enumerate(level_names):
         slot = slots[level % len(slots)]
-        moves.append(Move(at, "swap", (name, slot, 1.0), f"{name} from slot {slot}"))
-        moves.append(Move(at + 1.6, "swap", (name, "off"), f"{name} back"))
-        at += 2.0
-    moves.append(Move(at, "swap", (level_names[0], slots[0], 0.5), f"{level_names[0]} half way to slot {slots[0]}"))
-    moves.append(Move(at + 1.2, "swap", (level_names[0], "off"), f"{level_names[0]} back"))
+        moves.append(Move(at_s, "swap", (level, slot, 1.0), f"{name} from slot {slot}"))
+        moves.append(Move(at_s + 1.6, "swap", (level, "off", 1.0), f"{name} back"))
+        at_s += 2.0
+    moves.append(Move(at_s, "swap", (0, slots[0], 0.5), f"{level_names[0]} half way to slot {slots[0]}"))
+    moves.append(Move(at_s + 1.2, "swap", (0, "off", 1.0), f"{level_names[0]} back"))
     return moves
 
 
-def midi_performance() -> list[Move]:
+def midi_moves() -> list[Move]:
     """The gestures that come from the controller (patches/midi/generic-cc.toml)."""
-    moves = [
-        Move(15.2 + 0.05 * n, "cc", (16, 60 + 2 * n), "MIDI: knob 1 turns temperature up" * (n == 0)) for n in range(30)
-    ]
-    moves += [
-        Move(17.0, "note_on", (36, 100), "MIDI: pad 1 plays slot 1"),
-        Move(18.4, "note_off", (36, 0), "MIDI: pad 1 up"),
-    ]
-    moves += [Move(18.6, "cc", (16, 98), "MIDI: temperature about 1")]
+    moves = [Move(15.2, "cc", (16, 60), "MIDI: knob 1 turns temperature up", midi=True)]
+    moves += [Move(15.2 + 0.05 * n, "cc", (16, 60 + 2 * n), "", midi=True) for n in range(1, 30)]
+    moves.append(Move(17.0, "note_on", (36, 100), "MIDI: pad 1 plays slot 1", midi=True))
+    moves.append(Move(18.4, "note_off", (36, 0), "MIDI: pad 1 up", midi=True))
+    moves.append(Move(18.6, "cc", (16, 98), "MIDI: temperature about 1", midi=True))
     return moves
 
 
@@ -80,9 +82,8 @@ def command(corpus: Path | None, factory: bool, out: Path, budget: str, device: 
         raise UsageError("--factory does not train, so a corpus makes no sense with it", fix="leave one of them out")
     out.mkdir(parents=True, exist_ok=True)
     model = None if factory else _train(corpus, out, budget)
-    with ExitStack() as stack:
-        midi = stack.enter_context(midi_for_demo())
-        report = _perform(model, out, device, midi, stack)
+    with midi_for_demo() as midi:
+        report = _perform(model, out, device, midi)
     _finish(model, out, report)
 
 
@@ -97,115 +98,90 @@ def _train(corpus: Path | None, out: Path, budget: str) -> Path:
         print(f"   {len(list(corpus.glob('*.flac')))} recordings in {corpus}")
     model = out / "demo.distill"
     _headline(f"2. Training on {corpus} for about {budget}")
-    done = subprocess.run(_distill("train", str(corpus), "--out", str(model), "--budget", budget), check=False)
+    done = subprocess.run(distill("train", str(corpus), "--out", str(model), "--budget", budget), check=False)
     if done.returncode != 0:
         raise DistillError("training did not succeed, see above", fix="give a folder with more recordings")
     return model
 
 
-def _perform(model: Path | None, out: Path, device: str | None, midi: DemoMidi, stack: ExitStack) -> dict[str, Any]:
+def _perform(model: Path | None, out: Path, device: str | None, midi: DemoMidi) -> Report:
     _headline(f"3. {PERFORMANCE_S:.0f} s live, under OSC and MIDI")
-    arguments = ["play", *([str(model)] if model else []), "--json", "--seconds", str(PERFORMANCE_S)]
-    arguments += ["--record", str(out / "performance.wav"), "--log", str(out / "take.jsonl"), "--map", str(MAP)]
-    arguments += ["--seed", "7", *(["--device", device] if device else [])]
-    process = stack.enter_context(_running(_distill(*arguments)))
-    player = Player(process)
-    port = player.wait_for("ready")["osc_port"]
-    began = time.monotonic()
-    player.wait_for("sounding")
-    print(f"   sound after {time.monotonic() - began + player.ready_s:.1f} s, OSC on port {port}, {midi.sentence}")
-    client = stack.enter_context(OscClient(port=port))
-    _play_moves(client, midi)
-    player.wait_for("finished")
-    process.wait(timeout=20)
-    return player.summary()
+    arguments = [*([str(model)] if model else []), "--seconds", str(PERFORMANCE_S), "--seed", "7", "--map", str(MAP)]
+    arguments += ["--record", str(out / "performance.wav"), "--log", str(out / "take.jsonl")]
+    with playing(*arguments, *(["--device", device] if device else [])) as play:
+        port = int(play.wait_for("ready")["osc_port"])
+        sounding = play.wait_for("sounding")
+        print(f"   sound after {sounding['at_s'] - play.started_s:.1f} s, OSC on port {port}, {midi.sentence}")
+        with OscClient(port=port) as client:
+            sent = _play_moves(client, midi)
+        finished = play.end()
+    for text in play.messages:
+        print(f"   {text}")
+    loads = [float(line["load"]) for line in play.statuses[1:]] or [0.0]
+    return Report(sent, output_clock(play, finished), finished, play.devices[-1], sum(loads) / len(loads))
 
 
-def _play_moves(client: OscClient, midi: DemoMidi) -> None:
-    bank = client.bank()
-    filled = [n for n, name in enumerate(bank.slots, 1) if name]
+def _play_moves(client: OscClient, midi: DemoMidi) -> list[Message]:
+    """Play the script; returns what was sent over OSC, and when."""
+    filled = [number for number, name in enumerate(client.bank().slots, 1) if name]
     slots = [filled[(k * len(filled)) // 3] for k in range(3)]
     levels = [str(name) for name in client.query("level/list")]
-    moves = [(m, False) for m in performance(levels, slots)] + [(m, True) for m in midi_performance()]
+    moves = [*osc_moves(levels, slots), *(midi_moves() if midi.available else ())]
+    sent: list[Message] = []
     began = time.monotonic()
-    for move, by_midi in sorted(moves, key=lambda m: m[0].at_s):
+    for move in sorted(moves, key=lambda m: m.at_s):
         time.sleep(max(0.0, began + move.at_s - time.monotonic()))
-        if by_midi:
+        if move.midi:
             midi.send(move.path, *move.args)
         else:
+            sent.append(Message(time.monotonic(), move.path, move.args))
             client.send(move.path, *move.args)
-        if move.text and (midi.available or not by_midi):
+        if move.text:
             print(f"   {move.at_s:5.1f} s  {move.text}")
+    return sent
 
 
-class Player:
-    """The JSON lines of a running ``play``."""
+@dataclass(frozen=True)
+class Report:
+    """What a performance leaves: the messages sent, the clock of the output, and how the engine fared."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.started = time.monotonic()
-        self.ready_s = 0.0
-        self.statuses: list[dict[str, Any]] = []
-        self.finished: dict[str, Any] = {}
-        self.device: dict[str, Any] = {}
+    sent: list[Message]
+    clock: OutputClock
+    finished: dict[str, Any]
+    device: dict[str, Any]
+    load: float
 
-    def wait_for(self, state: str) -> dict[str, Any]:
-        """The next line of that state.
-
-        Raises:
-            DistillError: play has ended before.
-        """
-        for record in self._lines():
-            if record.get("type") == "play" and record.get("state") == state:
-                self.ready_s = self.ready_s or time.monotonic() - self.started
-                return record
-        raise DistillError("play has ended before its time, see above")
-
-    def summary(self) -> dict[str, Any]:
-        loads = [s["load"] for s in self.statuses[1:]] or [0.0]
-        latency = [s["latency_ms"] for s in self.statuses[1:]] or [0.0]
-        return {
-            "load": sum(loads) / len(loads),
-            "latency_ms": sum(latency) / len(latency),
-            "xruns": self.finished.get("underruns", 0),
-            "block_ms": self.finished.get("block_ms", {}),
-            "device": self.device.get("name", ""),
-            "device_state": self.device.get("device_state", ""),
-        }
-
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            record: dict[str, Any] = json.loads(line)
-            if record.get("type") == "status":
-                self.statuses.append(record)
-            elif record.get("type") == "message":
-                print(f"   {record['text']}")
-            elif record.get("state") == "finished":
-                self.finished = record
-            elif record.get("state") == "device":
-                self.device = record
-            yield record
+    def latency(self, model: Path | None, log: Path) -> str:
+        """From packet to the change that is heard, found by replaying the take with and without each event."""
+        found = follow(open_model(str(model) if model else None), read_take(log), self.sent)
+        words = []
+        for path, name in (("swap", "a code swap"), ("temperature", "temperature")):
+            heard = [
+                1000.0 * (self.clock.moment_s(change.frame + change.heard) - message.at_s)
+                for message, change in found.items()
+                if message.path == path and change.heard is not None
+            ]
+            if heard:
+                words.append(f"{name} is heard after {median(heard):.0f} ms (longest {max(heard):.0f}, n {len(heard)})")
+        return ", ".join(words) or "nothing that was sent could be heard"
 
 
-def _finish(model: Path | None, out: Path, report: dict[str, Any]) -> None:
+def _finish(model: Path | None, out: Path, report: Report) -> None:
     from distill_live.cli.picture import draw_take
 
     _headline("4. What happened")
     same = draw_take(out / "take.jsonl", out / "performance.wav", out / "performance.png", model)
-    name = str(model) if model else ""
-    block = report["block_ms"]
-    print(f"   device    {report['device']} ({report['device_state']})")
-    print(f"   load      {100 * report['load']:.0f} % of one core; block p50 {block.get('p50', 0):.1f} ms,")
-    p95, p99, longest = (block.get(name, 0.0) for name in ("p95", "p99", "max"))
-    print(f"             p95 {p95:.1f}, p99 {p99:.1f}, max {longest:.1f} of 10.7 ms")
-    print(f"   latency   {report['latency_ms']:.0f} ms from a code edit to the output: grain, ring, effects, device")
-    print(f"   underruns {report['xruns']}")
-    print(f"   replay    {'the very same samples' if same else 'NOT the same samples as were recorded'}")
-    for file in ("demo.distill",) * (model is not None) + ("performance.wav", "take.jsonl", "performance.png"):
+    block = report.finished["block_ms"]
+    print(f"   device    {report.device.get('name')} ({report.device.get('device_state')})")
+    print(f"   load      {100 * report.load:.0f} % of one core; a block takes p50 {block['p50']:.1f} ms, p95", end=" ")
+    print(f"{block['p95']:.1f}, p99 {block['p99']:.1f}, max {block['max']:.1f} of 10.7 ms")
+    print(f"   latency   {report.latency(model, out / 'take.jsonl')}")
+    print(f"   underruns {report.finished['underruns']}")
+    print(f"   replay    {'the very same samples' if same else 'NOT the samples that were recorded'}")
+    for file in (*(["demo.distill"] if model else []), "performance.wav", "take.jsonl", "performance.png"):
         print(f"   wrote     {out / file}")
     print("\nTry next:")
-    print(f"   .venv/bin/distill-live play {name}".rstrip())
+    print(f"   .venv/bin/distill-live play {model or ''}".rstrip())
     print("   .venv/bin/distill-live                        (the terminal app)")
     print(f"   .venv/bin/distill-live replay {out / 'take.jsonl'} --out {out / 'again.wav'}")
     if not same:
@@ -214,21 +190,6 @@ def _finish(model: Path | None, out: Path, report: dict[str, Any]) -> None:
 
 def _headline(text: str) -> None:
     print(f"\n{text}", flush=True)
-
-
-def _distill(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "distill_live", *arguments]
-
-
-@contextmanager
-def _running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait(timeout=15)
 
 
 def main() -> int:
