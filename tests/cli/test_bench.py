@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill_live.cli.bench.figures import BEGIN, END, Figure, Part, Report, spread, write_between_markers
+from distill_live.cli.bench.follow import follow
 from distill_live.cli.bench.heard import OutputClock, first_difference, heard_at
-from distill_live.cli.bench.latency import follow, swap_series, temperature_series
+from distill_live.cli.bench.latency import swap_series, temperature_series
 from distill_live.cli.bench.offline import Listener, windowed_entropy
 from distill_live.cli.bench.plan import Plan
 from distill_live.cli.bench.sender import Message

@@ -7,28 +7,25 @@ through the clock that ``play --json`` prints.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from distill_live.cli.bench.figures import Part, spread
-from distill_live.cli.bench.heard import RATE, OutputClock, first_difference, heard_at
+from distill_live.cli.bench.follow import Change, follow
+from distill_live.cli.bench.heard import QUIETEST_DB, RATE, OutputClock
 from distill_live.cli.bench.plan import Plan
 from distill_live.cli.bench.playing import Line, Playing, playing
 from distill_live.cli.bench.sender import Message, Performer
 from distill_live.cli.offline import open_model
 from distill_live.control.client import OscClient
-from distill_live.engine.performance import BLOCK, Performance
-from distill_live.engine.take import add_assets, start_of
 from distill_live.errors import DistillError
-from distill_live.events import ControlEvent, Take, read_take
+from distill_live.events import Take, read_take
 
 BARS_MS: Final = {"swap": 250.0, "temperature": 400.0}
 TEMPERATURES: Final = (0.1, 2.0)
-LONGEST_S: Final = 1.5  # an event that is not heard by then has changed nothing
 LEAD_IN_S: Final = 1.5
 PERIOD: Final = 256
 STOOD_STILL_S: Final = 1.0
@@ -76,15 +73,16 @@ def _at_lead(plan: Plan, model: Any, lead: int, with_bars: bool) -> Part:
         sent = _perform(plan, play)
         finished = play.stop()
     clock, latency_s = output_clock(play, finished), float(finished["output_latency_s"])
-    series = {message: name for name, messages in sent.items() for message in messages}
-    found = follow(model, read_take(log), list(series))
+    take, messages = read_take(log), [message for messages in sent.values() for message in messages]
+    found = follow(model, take, messages)
     part = Part(f"latency at lead {lead}")
     for name, messages in sent.items():
         ways = [_way(name, message, found[message], clock, lead, latency_s) for message in messages if message in found]
         _describe(part, name, len(messages), ways, BARS_MS[name] if with_bars else None)
     part.add("underruns meanwhile", int(finished["underruns"]))
+    part.details["changes"] = [asdict(message) | asdict(change) for message, change in found.items()]
     part.details["play"] = {"finished": finished, "devices": play.devices, "messages": play.messages}
-    part.notes += _interruptions(play, finished)
+    part.notes += [*_interruptions(play, finished), *_doubts(take, found)]
     log.unlink(missing_ok=True)
     return part
 
@@ -120,6 +118,21 @@ def _interruptions(play: Playing, finished: Line) -> list[str]:
     played_s = float(finished["frames"]) / RATE
     if played_s < elapsed_s - STOOD_STILL_S:
         sentences.append(f"The sound stood still: {played_s:.1f} s were played in {elapsed_s:.1f} s.")
+    return sentences
+
+
+def _doubts(take: Take, found: Mapping[Message, Change]) -> list[str]:
+    """What else explains that an event was not heard, in sentences."""
+    sentences = []
+    strangers = sum(event.source != "engine" for event in take.events) - len(found)
+    if strangers:
+        sentences.append(f"{strangers} events in the log are not ours: somebody else played along.")
+    quiet = sum(change.level_db is not None and change.level_db < QUIETEST_DB for change in found.values())
+    if quiet:
+        sentences.append(f"{quiet} events came while the sound was below {QUIETEST_DB:g} dBFS.")
+    broken = sum(change.level_db is None for change in found.values())
+    if broken:
+        sentences.append(f"{broken} events led to samples that are not finite, or had no time to be heard.")
     return sentences
 
 
@@ -160,75 +173,6 @@ def output_clock(play: Playing, finished: Line) -> OutputClock:
         return OutputClock.from_pairs(pairs, float(finished["output_latency_s"]), PERIOD)
     except ValueError:
         raise DistillError("play has said too little about its clock", fix="let it play longer") from None
-
-
-@dataclass(frozen=True)
-class Change:
-    """What one logged event did: its frame, and how many samples later the sound differs, and audibly so."""
-
-    frame: int
-    differs: int | None
-    heard: int | None
-
-
-def follow(model: Any, take: Take, sent: Sequence[Message]) -> dict[Message, Change]:
-    """What each message that reached the log has changed, found by replaying the take with and without it."""
-    wanted = match(take.events, sent)
-    performance = start_of(take).performance(model)
-    add_assets(performance, take)
-    events = list(take.events)
-    found = {}
-    for index, event in enumerate(events):
-        while performance.frame < event.frame:
-            performance.render_block()
-        if index not in wanted:
-            performance.apply(event)
-            continue
-        nearest = min([e.frame for e in events[index + 1 :]] + [event.frame + round(LONGEST_S * RATE)])
-        blocks = min(round(LONGEST_S * RATE), nearest - event.frame) // BLOCK
-        found[wanted[index]] = _what_changed(performance, event, blocks)
-    return found
-
-
-def _what_changed(performance: Performance, event: ControlEvent, blocks: int) -> Change:
-    """Apply one event; the performance is ``blocks`` blocks further afterwards."""
-    without = performance.fork()
-    performance.apply(event)
-    ours = _mono(performance.render_block() for _ in range(blocks))
-    theirs = _mono(without.render_block() for _ in range(blocks))
-    return Change(event.frame, first_difference(ours, theirs), heard_at(ours, theirs))
-
-
-def _mono(blocks: Iterator[NDArray[np.float32]]) -> NDArray[np.float32]:
-    pieces = [block[0] for block in blocks]
-    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-
-
-def match(events: Sequence[ControlEvent], sent: Sequence[Message]) -> dict[int, Message]:
-    """Which event of the log (by index) came from which message; the order is the same, some may be missing.
-
-    >>> log = [ControlEvent(0, "/distill/topk", (3,)), ControlEvent(512, "/distill/temperature", (0.1,))]
-    >>> match(log, [Message(9.5, "swap", (0, "off", 1.0)), Message(10.0, "temperature", (0.1,))])
-    {1: Message(at_s=10.0, path='temperature', args=(0.1,))}
-    """
-    found: dict[int, Message] = {}
-    at = 0
-    for message in sent:
-        for index in range(at, len(events)):
-            if _same(events[index], message):
-                found[index] = message
-                at = index + 1
-                break
-    return found
-
-
-def _same(event: ControlEvent, message: Message) -> bool:
-    if event.address != f"/distill/{message.path}" or len(event.args) != len(message.args):
-        return False
-    return all(
-        str(a) == str(b) or (isinstance(a, float) and isinstance(b, float) and abs(a - b) < 1e-5)
-        for a, b in zip(event.args, message.args, strict=True)
-    )
 
 
 def _way(

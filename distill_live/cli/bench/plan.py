@@ -66,9 +66,10 @@ class Plan:
         assert min(self.chain_rounds, self.starts) >= 1, self
 
     def play_arguments(self, lead: int | None = None) -> list[str]:
-        """What every ``play`` of this benchmark is given."""
+        """What every ``play`` of this benchmark is given; a port nobody knows, so that nobody else plays along."""
         model = [self.model] if self.model else []
-        return [*model, "--device", self.device, "--lead", str(lead or self.lead), "--seed", str(self.seed)]
+        settings = ["--device", self.device, "--lead", str(lead or self.lead), "--seed", str(self.seed)]
+        return [*model, *settings, "--osc-port", "0"]
 
     def does(self, part: str) -> bool:
         return part in self.only and (part != "train" or self.train is not None)
