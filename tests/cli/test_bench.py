@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distill_live.cli.bench import run
 from distill_live.cli.bench.figures import BEGIN, END, Figure, Part, Report, spread, write_between_markers
 from distill_live.cli.bench.follow import follow
 from distill_live.cli.bench.heard import OutputClock, first_difference, heard_at
@@ -21,7 +22,7 @@ from distill_live.cli.bench.offline import Listener, windowed_entropy
 from distill_live.cli.bench.plan import Plan
 from distill_live.cli.bench.sender import Message
 from distill_live.engine.performance import BLOCK
-from distill_live.errors import UsageError
+from distill_live.errors import DistillError, UsageError
 from distill_live.events import ControlEvent, Take
 from distill_live.models.playable import Playable
 
@@ -205,6 +206,26 @@ def test_our_own_page_has_the_markers() -> None:
 def test_a_plan_that_makes_no_sense_is_refused(fault: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         Plan(None, tmp_path, **fault)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("own_home")
+def test_a_model_that_is_not_there_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "distill_live.cli.bench.run", str(tmp_path / "none.distill")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False)
+    assert done.returncode == 1 and not done.stdout
+    assert len(done.stderr.strip().splitlines()) == 1 and "none.distill" in done.stderr
+
+
+def test_a_part_that_fails_is_said_and_the_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> list[Part]:
+        raise DistillError("play was never sounding")
+
+    whole = Part("chain")
+    whole.add("load", 10.0, "%", 50.0)
+    monkeypatch.setattr(run, "_measurements", lambda _: iter([("start", fails), ("chain", lambda: [whole])]))
+    report = run._measure(Plan(None, tmp_path), {}, None, talk=False)
+    assert [part.name for part in report.parts] == ["start", "chain"]
+    assert [figure.part for figure in report.missed] == ["start"] and "never sounding" in report.parts[0].notes[0]
 
 
 # ------------------------------------------------------------------ all of it, quickly

@@ -52,7 +52,8 @@ def measure_offline(plan: Plan) -> Part:
     began_s = time.perf_counter()
     listener = _listen(performance, round(plan.offline_s * SAMPLE_RATE / BLOCK))
     took_s = time.perf_counter() - began_s
-    entropies = windowed_entropy(listener.codes, _columns(performance, plan.window_s))
+    window_s = min(plan.window_s, plan.offline_s / 2.0)
+    entropies = windowed_entropy(listener.codes, _columns(performance, window_s))
     part.add("rendered", plan.offline_s / 60.0, "min")
     part.add("samples that are not finite", listener.not_finite, "", 0.0)
     part.add("longest silence", listener.longest_silence_s, "s", LONGEST_SILENCE_S)
@@ -63,10 +64,10 @@ def measure_offline(plan: Plan) -> Part:
     part.add("peak", listener.peak)
     part.add("speed", plan.offline_s / took_s, "x real time")
     part.notes.append(
-        f"Entropy of the codes as they are distributed over {plan.window_s:g} s; a silence is an RMS "
+        f"Entropy of the codes as they are distributed over {window_s:g} s; a silence is an RMS "
         f"below {SILENCE_DBFS:g} dBFS."
     )
-    part.details = {"entropy_bits": entropies, "window_s": plan.window_s}
+    part.details = {"entropy_bits": entropies, "window_s": window_s}
     return part
 
 

@@ -19,6 +19,8 @@ from distill_live.cli.bench.figures import Part, Report
 from distill_live.cli.bench.machine import describe_machine
 from distill_live.cli.bench.plan import PARTS, Plan
 from distill_live.cli.jackserver import HOW_TO_HAVE_ONE, DummyServer, dummy_server
+from distill_live.errors import DistillError
+from distill_live.models.library import resolve
 
 QUICK: Final[dict[str, Any]] = {
     "more_leads": (),
@@ -66,6 +68,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Measure the live instrument on this machine. MODEL: as `play` takes it. Exit code 1: a bar was missed."""
+    resolve(model)  # say what is wrong with it before anything starts
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="distill-bench-")))
         plan = Plan(
@@ -91,44 +94,58 @@ def command(
 
 
 def _measure(plan: Plan, machine: dict[str, Any], server: DummyServer | None, talk: bool) -> Report:
-    settings = {"model": plan.model or "the factory model", "lead": plan.lead, "output": _output(server)}
+    settings = {
+        "model": Path(plan.model).stem if plan.model else "the factory model",
+        "lead": plan.lead,
+        "output": _output(server),
+    }
     say: Callable[[str], None] = print if talk else lambda _: None
     for name, value in {**machine, **settings}.items():
         say(f"{name:14} {value}")
     parts: list[Part] = []
-    for measure in _measurements(plan):
-        for part in measure():
-            parts.append(part)
+    for name, measure in _measurements(plan):
+        try:
+            found = measure()
+        except DistillError as error:  # the other parts are worth having
+            found = [_failed(name, error)]
+        parts += found
+        for part in found:
             say("\n" + "\n".join(figures.text_lines(part)))
     report = Report(machine, settings, parts)
     say(f"\n{len(report.missed)} bars missed: {', '.join(f.name for f in report.missed)}" if report.missed else "\nok")
     return report
 
 
-def _measurements(plan: Plan) -> Iterator[Callable[[], list[Part]]]:
+def _failed(name: str, error: DistillError) -> Part:
+    part = Part(name, notes=[str(error)])
+    part.add("measured at all", None, "", 1.0, "at least")
+    return part
+
+
+def _measurements(plan: Plan) -> Iterator[tuple[str, Callable[[], list[Part]]]]:
     """The parts of the plan, in order; torch is loaded only when the first live parts are over."""
     from distill_live.cli.bench.chain import measure_chain
     from distill_live.cli.bench.start import measure_start
     from distill_live.cli.bench.underruns import measure_underruns
 
     if plan.does("start"):
-        yield lambda: [measure_start(plan)]
+        yield "start", lambda: [measure_start(plan)]
     if plan.does("chain"):
-        yield lambda: [measure_chain(plan)]
+        yield "chain", lambda: [measure_chain(plan)]
     if plan.does("underruns"):
-        yield lambda: [measure_underruns(plan)]
+        yield "underruns", lambda: [measure_underruns(plan)]
     if plan.does("latency"):
         from distill_live.cli.bench.latency import measure_latency
 
-        yield lambda: measure_latency(plan)
+        yield "latency", lambda: measure_latency(plan)
     if plan.does("offline"):
         from distill_live.cli.bench.offline import measure_offline
 
-        yield lambda: [measure_offline(plan)]
+        yield "offline", lambda: [measure_offline(plan)]
     if plan.does("train"):
         from distill_live.cli.bench.training import measure_training
 
-        yield lambda: [measure_training(plan)]
+        yield "train", lambda: [measure_training(plan)]
 
 
 def _output(server: DummyServer | None) -> str:
