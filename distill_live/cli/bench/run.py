@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,7 +100,7 @@ def _measure(plan: Plan, machine: dict[str, Any], server: DummyServer | None, ta
         "lead": plan.lead,
         "output": _output(server),
     }
-    say: Callable[[str], None] = print if talk else lambda _: None
+    say: Callable[[str], None] = partial(print, flush=True) if talk else lambda _: None
     for name, value in {**machine, **settings}.items():
         say(f"{name:14} {value}")
     parts: list[Part] = []
