@@ -46,3 +46,50 @@ def glide_state(glide: Glide) -> State:
 
 def load_glide(glide: Glide, state: Mapping[str, Any]) -> None:
     vars(glide).update(state)
+
+
+class History:
+    """The last samples of several rows, read as plain slices.
+
+    The buffer is longer than its reach, and moved back when it is full: cheaper than a ring, whose reads come in two.
+
+    Args:
+        rows: R.
+        reach: how many samples back can be read.
+        max_block: the most samples that are appended at once.
+
+    >>> past = History(1, 4, 2)
+    >>> past.append(np.array([[1, 2]], np.float32))
+    >>> past.back(0, 3, 2).tolist()  # the stretch of two samples that began three ago
+    [0.0, 1.0]
+    """
+
+    def __init__(self, rows: int, reach: int, max_block: int) -> None:
+        self.reach = reach
+        self._data: Block = np.zeros((rows, 2 * reach + 2 * max_block), np.float32)
+        self._at = reach
+
+    def append(self, block: Block) -> None:
+        """Take ``[R, T]`` in; it is then the newest."""
+        samples = block.shape[1]
+        if self._at + samples > self._data.shape[1]:
+            self._data[:, : self.reach] = self._data[:, self._at - self.reach : self._at]
+            self._at = self.reach
+        self._data[:, self._at : self._at + samples] = block
+        self._at += samples
+
+    def back(self, row: int, start: int, samples: int) -> Block:
+        """``samples`` of one row, from ``start`` samples ago on (at least ``samples``, at most the reach): a view."""
+        return self._data[row, self._at - start : self._at - start + samples]
+
+    def clear(self) -> None:
+        self._data[:] = 0.0
+        self._at = self.reach
+
+    def state(self) -> Block:
+        """What can still be read, ``[R, reach]``, as a copy."""
+        return self._data[:, self._at - self.reach : self._at].copy()
+
+    def load_state(self, past: Block) -> None:
+        self._data[:, : self.reach] = past
+        self._at = self.reach

@@ -19,12 +19,11 @@ import numpy as np
 from distill_live.audio.smoothing import LinearGlide
 from distill_live.effects.base import Block, Effect, ParamEvent, State, stretches
 from distill_live.effects.buffers import FixedDelay, glide_state, load_glide
-from distill_live.effects.delay import Delay
-from distill_live.effects.drive import Drive
 from distill_live.effects.gain import Gain
 from distill_live.effects.insert import Insert
 from distill_live.effects.limiter import Limiter
-from distill_live.effects.params import BYPASS, MIX, VOLUME
+from distill_live.effects.params import BYPASS, INSTALLED, MIX, STANDARD_ORDER, VOLUME
+from distill_live.errors import UnknownNameError, UsageError
 from distill_live.params import ParamBank, Value
 
 
@@ -34,6 +33,7 @@ class EffectChain:
     Args:
         inserts: in the order in which the sound passes them; the chain owns them from now on.
 
+    >>> from distill_live.effects.drive import Drive
     >>> chain = EffectChain([Drive()])
     >>> chain.prepare(48000, 512)
     >>> out = chain.process(np.zeros((2, 512), np.float32))
@@ -49,6 +49,11 @@ class EffectChain:
         self._limiter = Limiter()
         self._pending: list[ParamEvent] = []
         self.latency = 0
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Names of the inserts, in the order in which the sound passes them."""
+        return tuple(insert.effect.name for insert in self._inserts)
 
     @property
     def bypassed(self) -> list[str]:
@@ -113,13 +118,34 @@ class EffectChain:
         self._pending = [ParamEvent(*event) for event in state["pending"]]
 
 
-def standard_chain(params: ParamBank) -> EffectChain:
-    """The instrument's own chain: drive and echo, with the values that ``params`` holds now."""
-    chain = EffectChain([Drive(), Delay()])
+def standard_chain(params: ParamBank, order: Sequence[str] = STANDARD_ORDER) -> EffectChain:
+    """The instrument's own chain, with the values that ``params`` holds now.
+
+    Args:
+        order: names of effects, in the order in which the sound passes them.
+
+    Raises:
+        UnknownNameError: there is no effect of one of these names.
+        UsageError: one of them stands there twice.
+
+    >>> standard_chain(ParamBank(), ("delay", "drive")).order
+    ('delay', 'drive')
+    """
+    chain = EffectChain([INSTALLED.classes[name]() for name in _checked(order)])
+    chain.messages.extend(INSTALLED.messages)
     for param_id in params.registry:
         if param_id.startswith("fx.") or params.registry[param_id].group == VOLUME.group:
             chain.set_param(param_id, params[param_id])
     return chain
+
+
+def _checked(order: Sequence[str]) -> Sequence[str]:
+    for name in order:
+        if name not in INSTALLED.classes:
+            raise UnknownNameError(f"there is no effect {name!r}", fix=f"use {', '.join(sorted(INSTALLED.classes))}")
+    if len(set(order)) < len(order):
+        raise UsageError(f"an effect stands twice in {', '.join(order)}", fix="name each of them once")
+    return order
 
 
 class _Mixer:

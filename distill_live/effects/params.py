@@ -1,16 +1,17 @@
-"""Declares the chain's parameters: volume, mix and bypass, the ceiling, and those of the effects that are built in.
+"""Declares the chain's parameters: volume, mix and bypass, the ceiling, and those of every effect the chain may hold.
 
-Imports numpy at most, never torch.
+Importing this looks the installed plugins up, once; a plugin whose parameters cannot be declared is left out and named
+in ``INSTALLED.messages``. Imports no torch itself.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from distill_live.effects.delay import Delay
-from distill_live.effects.drive import Drive
+from distill_live.effects.base import Effect
 from distill_live.effects.limiter import CEILING
-from distill_live.params import Param, declare
+from distill_live.effects.registry import BUILT_IN, FoundEffects, find_effects
+from distill_live.params import REGISTRY, Param, Registry, declare
 
 MASTER: Final = "master"
 
@@ -41,7 +42,35 @@ BYPASS: Final = declare(
     Param("bypass", "Effects bypass", MASTER, kind="bool", smoothing_ms=20.0, help="Takes the effects out of the path.")
 )
 
+BUILT_IN_ORDER: Final = ("filter", "drive", "delay", "reverb", "widener")
+
 declare(CEILING)
-for _effect in (Drive, Delay):  # the standard chain's
-    for _param in _effect.params:
-        declare(_param)
+
+
+def declare_effects(found: FoundEffects, registry: Registry) -> FoundEffects:
+    """Declare the parameters of all that can be put into the chain; returns those effects that could be declared."""
+    classes, messages = {cls.name: cls for cls in BUILT_IN}, list(found.messages)
+    plugins = sorted(set(found.classes) - set(classes))
+    for name in (*BUILT_IN_ORDER, *plugins):
+        try:
+            _declare_one(found.classes[name], registry)
+            classes[name] = found.classes[name]
+        except Exception as error:  # noqa: BLE001 - a plugin made in a wrong way must not take the others along
+            messages.append(f"effect plugin {name} cannot be used: {error}")
+    return FoundEffects(classes, tuple(messages))
+
+
+def _declare_one(cls: type[Effect], registry: Registry) -> None:
+    params = cls().params
+    for param in params:
+        if not param.id.startswith(f"fx.{cls.name}."):
+            raise ValueError(f"the id of its parameter {param.id} does not begin with fx.{cls.name}.")
+        if param.id in registry and registry[param.id] != param:
+            raise ValueError(f"its parameter {param.id} is declared already, differently")
+    for param in params:
+        registry.declare(param)
+
+
+INSTALLED: Final = declare_effects(find_effects(), REGISTRY)
+STANDARD_ORDER: Final = (*BUILT_IN_ORDER, *sorted(set(INSTALLED.classes) - {cls.name for cls in BUILT_IN}))
+"""What the standard chain holds: the built-in effects, then whatever is installed, by name."""

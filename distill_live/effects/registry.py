@@ -18,12 +18,15 @@ from typing import Final
 from distill_live.effects.base import Effect
 from distill_live.effects.delay import Delay
 from distill_live.effects.drive import Drive
+from distill_live.effects.filter import Filter
 from distill_live.effects.gain import Gain
 from distill_live.effects.limiter import Limiter
+from distill_live.effects.reverb import Reverb
+from distill_live.effects.widener import Widener
 from distill_live.errors import UnknownNameError
 
 GROUP: Final = "distill_live.effects"
-BUILT_IN: Final[tuple[type[Effect], ...]] = (Gain, Drive, Delay, Limiter)
+BUILT_IN: Final[tuple[type[Effect], ...]] = (Gain, Filter, Drive, Delay, Reverb, Widener, Limiter)
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ def find_effects() -> FoundEffects:
     """All built-in effects and all plugins that are installed.
 
     >>> sorted(find_effects().classes)[:4]
-    ['delay', 'drive', 'gain', 'limiter']
+    ['delay', 'drive', 'filter', 'gain']
     """
     classes = {cls.name: cls for cls in BUILT_IN}
     messages = []
