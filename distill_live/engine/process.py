@@ -11,11 +11,10 @@ imports it to start the child.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import time
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ from distill_live.engine.timing import Timings
 from distill_live.engine.torch_setup import prepare_torch, thread_environment
 from distill_live.errors import DistillError
 from distill_live.events import ROOT, ControlEvent
-from distill_live.link import Link, Message
+from distill_live.link import Link, LinkSet, Message
 from distill_live.params import Value
 
 RECORD: Final = f"{ROOT}/transport/record"
@@ -98,6 +97,7 @@ class LiveLoop:
         self.tape = Tape(settings.log, settings.record, head, settings.takes)
         self.reports = Reports(self.performance, self.ring, bridge, supervisor)
         self.timings = Timings()
+        self._links = LinkSet((supervisor, bridge, loader))
         self._loads: dict[int, tuple[str, str]] = {}
         self._syncs: list[Any] = []
         self._quit = False
@@ -144,9 +144,7 @@ class LiveLoop:
         self.reports.idle(self.timings)
         excess = self.ring.fill - self.settings.lead
         pause = min(max(excess / 48000.0, 0.0005), 0.005)
-        links = [link.connection for link in (self.supervisor, self.bridge, self.loader) if not link.closed]
-        with contextlib.suppress(OSError):  # a link that died is noticed by its next poll
-            wait(links, pause)
+        self._links.wait(pause)
 
     def _end_softly(self) -> None:
         """The last block of a take that has an end fades out, as an event of its own."""
@@ -164,6 +162,8 @@ class LiveLoop:
             "underruns": self.ring.count(Count.UNDERRUNS),
             "server_xruns": self.ring.count(Count.SERVER_XRUNS),
             "output_latency_s": self.ring.gauge(Gauge.OUTPUT_LATENCY_S),
+            "smallest_fill": self.ring.count(Count.MIN_FILL),
+            "cpu_s": round(time.process_time(), 2),
             "frames": self.performance.frame,
             "resident_mb": resident_mb(),
         }
