@@ -1,4 +1,4 @@
-"""Augmentation that suits a few minutes of sound: loudness, tone colour and, before the mel, speed.
+"""Augmentation that suits a few minutes of sound: loudness, tone colour, pitch, and two sounds at once.
 
 Only training segments go through it, after the split. In the dB domain a gain is an addition and a filter is a curve
 added to each frame; silence stays silence, because a louder playback of nothing is nothing. Knows nothing of files.
@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
+
+from distill_live.errors import UsageError
 
 Floats = NDArray[np.float32]
 
@@ -24,30 +25,43 @@ class AugmentConfig:
         gain_db: least and greatest gain.
         tilt_db: greatest difference between the lowest and the highest band, either way.
         bump_db: greatest rise or dip of one broad bell of the equaliser.
-        floor_db: what silence is.
+        shift_bands: most that a segment is moved up or down by, in mel bands.
     """
 
     gain_db: tuple[float, float] = (-12.0, 6.0)
-    tilt_db: float = 4.0
+    tilt_db: float = 3.0
     bump_db: float = 3.0
-    floor_db: float = -100.0
+    shift_bands: int = 1
 
     def __post_init__(self) -> None:
-        assert self.gain_db[0] <= self.gain_db[1], self
-        assert min(self.tilt_db, self.bump_db) >= 0.0, self
+        if self.gain_db[0] > self.gain_db[1] or min(self.tilt_db, self.bump_db, self.shift_bands) < 0:
+            raise UsageError(f"{self} is no range", fix="give the least gain first and nothing below 0 for the rest")
 
 
-def augment(segments: Floats, config: AugmentConfig, rng: np.random.Generator) -> Floats:
-    """A gain and an equaliser curve for each of ``segments`` ``[B, n_mels, frames]`` in dB; a new array.
+UNCHANGED = AugmentConfig(gain_db=(0.0, 0.0), tilt_db=0.0, bump_db=0.0, shift_bands=0)
+
+
+def augment(segments: Floats, config: AugmentConfig, rng: np.random.Generator, floor_db: float = -100.0) -> Floats:
+    """A shift, a gain and an equaliser curve for each of ``segments`` ``[B, n_mels, frames]`` in dB; a new array.
 
     >>> quiet = np.full((1, 8, 3), -100.0, dtype=np.float32)
     >>> bool((augment(quiet, AugmentConfig(), np.random.default_rng(0)) == -100.0).all())
     True
     """
     count, n_mels, _ = segments.shape
+    shifts = rng.integers(-config.shift_bands, config.shift_bands + 1, size=count)
+    moved = np.stack([shifted(mel, int(bands), floor_db) for mel, bands in zip(segments, shifts, strict=True)])
     gain = rng.uniform(*config.gain_db, size=(count, 1))
     curve = gain + _tilts(count, n_mels, config, rng) + _bumps(count, n_mels, config, rng)
-    return apply_curve(segments, curve.astype(np.float32), config.floor_db)
+    return apply_curve(moved, curve.astype(np.float32), floor_db)
+
+
+def shifted(mel: Floats, bands: int, floor_db: float) -> Floats:
+    """``mel [n_mels, frames]`` moved up by ``bands`` (down below 0), the floor where nothing comes from."""
+    moved = np.full_like(mel, floor_db)
+    low, high = max(bands, 0), len(mel) + min(bands, 0)
+    moved[low:high] = mel[low - bands : high - bands]
+    return moved
 
 
 def apply_curve(segments: Floats, curve_db: Floats, floor_db: float) -> Floats:
@@ -56,16 +70,29 @@ def apply_curve(segments: Floats, curve_db: Floats, floor_db: float) -> Floats:
     return np.where(segments <= floor_db, np.float32(floor_db), changed)
 
 
-def varispeed(samples: Floats, semitones: float) -> Floats:
-    """Play ``samples`` ``[T]`` faster and higher by ``semitones`` (slower and lower below 0), as tape does.
+def mix(first: Floats, second: Floats, floor_db: float = -100.0) -> Floats:
+    """The mel of two sounds at once, of any one shape: their powers add. Silence adds nothing.
 
-    >>> len(varispeed(np.zeros(4800, dtype=np.float32), 12.0))
-    2400
+    >>> first, second = np.float32([-20.0, -30.0]), np.float32([-20.0, -100.0])
+    >>> [round(float(level), 2) for level in mix(first, second)]
+    [-16.99, -30.0]
     """
-    if not semitones or not len(samples):
-        return samples
-    faster: Floats = soxr.resample(samples, 2.0 ** (semitones / 12.0), 1.0, quality="HQ")
-    return faster
+    nothing = 10.0 ** (floor_db / 10.0)
+    power = 10.0 ** (first / 10.0) + (10.0 ** (second / 10.0) - nothing)
+    mixed: Floats = np.maximum(10.0 * np.log10(np.maximum(power, nothing)), floor_db).astype(np.float32)
+    return mixed
+
+
+def below_full_scale(segments: Floats, floor_db: float = -100.0) -> Floats:
+    """Segments ``[B, n_mels, frames]``, each turned down by what its peak is above 0 dB, which no recording is.
+
+    A codec that learns louder sounds spends its codes on them, and plays loud recordings 5 to 10 dB too loud.
+
+    >>> below_full_scale(np.float32([[[6.0, -50.0, -100.0]], [[-3.0, -50.0, -100.0]]])).tolist()
+    [[[0.0, -56.0, -100.0]], [[-3.0, -50.0, -100.0]]]
+    """
+    above = np.maximum(segments.max(axis=(1, 2)), np.float32(0.0))
+    return apply_curve(segments, np.repeat(-above[:, None], segments.shape[1], axis=1), floor_db)
 
 
 def _tilts(count: int, n_mels: int, config: AugmentConfig, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -9,22 +9,23 @@ Knows nothing of files, clocks or checkpoints. Training thread only.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from distill_live.codec.batches import CropConfig, MelCrops
+from distill_live.audio.batches import BatchConfig, TrainingBatches
 from distill_live.codec.config import VECTORS_PER_CODE
 from distill_live.codec.health import LevelHealth, UsageCounter
 from distill_live.codec.losses import multi_scale_mel_loss, vqvae_loss
 from distill_live.codec.model import ConvVQVAE, latents_of_recording, to_positions
 from distill_live.errors import UsageError
 
+_FIRST_FOR_CODEBOOKS = 1_000_000_000  # batches from this number on, which no training step reaches
 _FIRST_STEPS = 20  # over which the learning rate rises
-_MOST_CROPPED = 20_000  # latents of crops that the codebooks begin with; more would only take longer
+_MOST_CROPPED = 20_000  # latents of batches that the codebooks begin with; more would only take longer
 _FITTED_SCALE = 0.1  # of the learning rate, for weights that begin fitted to the corpus
 
 
@@ -99,10 +100,10 @@ class CodecObjective:
         return self.model.quantizer.trained
 
     @torch.no_grad()
-    def initialise(self, mels: Sequence[Tensor], seed: int = 0, crops: CropConfig | None = None) -> None:
+    def initialise(self, mels: Sequence[Tensor], seed: int = 0, batches: BatchConfig | None = None) -> None:
         """Set the codebooks by k-means over the training recordings, ``[n_mels, frames]`` each, in dB.
 
-        All recordings are passed as they are, and about as much again as training crops (gain, mixtures), so that the
+        All recordings are passed as they are, and about as much again as training batches (gain, mixtures), so that the
         codes also fit what training will show them, and so that a short corpus has enough vectors for every code.
         """
         config, was_training = self.model.config, self.model.training
@@ -110,10 +111,11 @@ class CodecObjective:
         found = [latents_of_recording(self.model.encoder, mel) for mel in mels]
         plain = sum(len(latents) for latents in found)
         missing = max(min(plain, _MOST_CROPPED), 2 * VECTORS_PER_CODE * config.codebook_size)
-        source = MelCrops(mels, crops or CropConfig(), seed, config.floor_db)
+        source, number = training_batches(mels, batches or BatchConfig(), seed), _FIRST_FOR_CODEBOOKS
         while missing > 0:
-            found.append(to_positions(self.model.encoder(self.model.pad(source.draw()))).flatten(0, 1))
+            found.append(to_positions(self.model.encoder(self.model.pad(source(number)))).flatten(0, 1))
             missing -= len(found[-1])
+            number += 1
         self.model.quantizer.initialise(torch.cat(found), seed)
         self.model.train(was_training)
 
@@ -175,18 +177,28 @@ def latent_count(mels: Sequence[Tensor], rows: int, frames_per_column: int) -> i
     return sum(rows * -(-mel.shape[-1] // frames_per_column) for mel in mels)
 
 
+def training_batches(mels: Sequence[Tensor], config: BatchConfig, seed: int) -> Callable[[int], Tensor]:
+    """The batches of a run on recordings ``[n_mels, frames]``: a function of their number, ``[B, 1, n_mels, frames]``.
+
+    >>> training_batches([torch.zeros(128, 300)], BatchConfig(size=2), seed=0)(5).shape
+    torch.Size([2, 1, 128, 192])
+    """
+    source = TrainingBatches([mel.numpy() for mel in mels], config, seed)
+    return lambda number: torch.from_numpy(source.draw(number)).unsqueeze(1)
+
+
 def train_steps(
-    objective: CodecObjective, mels: Sequence[Tensor], steps: int, crops: CropConfig, seed: int
+    objective: CodecObjective, mels: Sequence[Tensor], steps: int, batches: BatchConfig, seed: int
 ) -> Iterator[dict[str, float]]:
     """A whole run of ``steps`` steps on recordings ``[n_mels, frames]``, yielding each step's figures.
 
     The smallest loop there is; ``training`` has the one with budgets, checkpoints and progress.
     """
     torch.manual_seed(seed)  # dead codes are replaced at random
-    source = MelCrops(mels, crops, seed, objective.model.config.floor_db)
+    source = training_batches(mels, batches, seed)
     objective.prepare(mels)
     optimiser = objective.optimiser()
     for number in range(steps):
         if objective.wants_codebooks(number / steps):
-            objective.initialise(mels, seed, crops)
-        yield objective.step(optimiser, source.draw(), number / steps)
+            objective.initialise(mels, seed, batches)
+        yield objective.step(optimiser, source(number), number / steps)

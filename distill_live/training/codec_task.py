@@ -12,10 +12,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from distill_live.codec.batches import CropConfig, MelCrops
+from distill_live.audio.batches import BatchConfig
 from distill_live.codec.health import code_health
 from distill_live.codec.model import ConvVQVAE
-from distill_live.codec.objective import CodecObjective
+from distill_live.codec.objective import CodecObjective, training_batches
 from distill_live.training.checkpoint import (
     Snapshot,
     load_module,
@@ -29,7 +29,7 @@ FEWEST_STEPS: Final = 20  # of an epoch: a validation and a checkpoint must not 
 MOST_STEPS: Final = 100
 MOST_JUDGED_FRAMES: Final = 12_000  # about two minutes of held-out sound say enough
 
-CROPS: Final = CropConfig()
+BATCHES: Final = BatchConfig()
 
 _NEVER: Final = 1 << 60
 
@@ -41,7 +41,7 @@ class CodecTask:
         model: fresh, or to be restored.
         mels: what is learned from, each ``[n_mels, frames]`` in dB.
         judged: what is held out; when there is nothing, the training mels themselves.
-        seed: of crops, codebooks and the replacement of dead codes.
+        seed: of batches, codebooks and the replacement of dead codes.
     """
 
     name = "codec"
@@ -53,21 +53,21 @@ class CodecTask:
         self.objective = CodecObjective(model)
         self.objective.prepare(self.mels)
         self.optimizer = self.objective.optimiser()
-        self.crops = MelCrops(self.mels, CROPS, seed, model.config.floor_db)
+        self.batch = training_batches(self.mels, BATCHES, seed)
         self.codebooks_at = _NEVER
-        self.steps_per_epoch = steps_per_epoch(sum(mel.shape[-1] for mel in self.mels), CROPS)
+        self.steps_per_epoch = steps_per_epoch(sum(mel.shape[-1] for mel in self.mels), BATCHES)
 
     def train_step(self, step: int, progress: float) -> float:
         if self.objective.wants_codebooks(progress):
             self.set_codebooks(step)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed * 1_000_003 + step)  # dead codes are replaced at random
-            figures = self.objective.step(self.optimizer, self.crops.draw(), progress)
+            figures = self.objective.step(self.optimizer, self.batch(step), progress)
         return figures["loss"]
 
     def set_codebooks(self, step: int) -> None:
         """Let there be codes from ``step`` on, from all recordings."""
-        self.objective.initialise(self.mels, self.seed, CROPS)
+        self.objective.initialise(self.mels, self.seed, BATCHES)
         self.codebooks_at = step
 
     def validate(self) -> Validation:
@@ -93,25 +93,23 @@ class CodecTask:
         tensors = {
             **module_state(self.model, "model"),
             **optimizer_state(self.optimizer, "optimizer"),
-            "crops": self.crops.random.get_state(),
         }
         return Snapshot(tensors, {"codebooks_at": self.codebooks_at, "steps": self.objective.steps})
 
     def restore(self, snapshot: Snapshot) -> None:
         load_module(self.model, snapshot.part("model"))
         load_optimizer(self.optimizer, snapshot.part("optimizer"))
-        self.crops.random.set_state(snapshot.tensors["crops"])
         self.codebooks_at = int(snapshot.values["codebooks_at"])
         self.objective.steps = int(snapshot.values["steps"])
 
 
-def steps_per_epoch(frames: int, crops: CropConfig) -> int:
+def steps_per_epoch(frames: int, batches: BatchConfig) -> int:
     """Steps that hear as much as the corpus holds, but no fewer than 20 and no more than 100.
 
-    >>> [steps_per_epoch(frames, CropConfig(batch=16, frames=192)) for frames in (6_000, 150_000)]
+    >>> [steps_per_epoch(frames, BatchConfig(size=16)) for frames in (6_000, 150_000)]
     [20, 49]
     """
-    return min(MOST_STEPS, max(FEWEST_STEPS, -(-frames // (crops.batch * crops.frames))))
+    return min(MOST_STEPS, max(FEWEST_STEPS, -(-frames // batches.frames)))
 
 
 def _first_frames(mels: Sequence[Tensor], frames: int) -> list[Tensor]:

@@ -1,8 +1,7 @@
-"""A corpus says what it uses and why not the rest; the split is by file; segments and augmentation invent nothing."""
+"""A corpus says what it uses and why not the rest; the split is by file."""
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill_live.audio.augment import AugmentConfig, apply_curve, augment, varispeed
 from distill_live.audio.corpus import CorpusLimits, CorpusReport, load_mono, scan_corpus
-from distill_live.audio.mel import MelConfig, log_mel
-from distill_live.audio.segments import SegmentConfig, SegmentSampler, cut_segments
 from distill_live.audio.split import cut_tail, split_by_file
 from distill_live.errors import CorpusError
 
@@ -181,89 +177,3 @@ def test_head_and_tail_of_one_file_share_no_sample() -> None:
     whole, nothing = cut_tail(mel[:, :20], 0.15)
     assert whole.shape[1] == 20
     assert nothing.shape[1] == 0
-
-
-def ramps(*frames: int) -> list[np.ndarray]:
-    """Mels whose value tells recording and frame: recording ``i`` holds ``-90 + 20 i + frame / 100``."""
-    return [(-90 + 20 * i + np.arange(n, dtype=np.float32) / 100)[None].repeat(3, axis=0) for i, n in enumerate(frames)]
-
-
-@given(frames=st.lists(st.integers(1, 90), min_size=1, max_size=4), lead_in=st.integers(0, 10), seed=st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
-def test_a_segment_holds_only_real_neighbours_and_silence(frames: list[int], lead_in: int, seed: int) -> None:
-    config = SegmentConfig(length=32, lead_in=lead_in, gap=2)
-    segments = SegmentSampler(ramps(*frames), config).draw(6, np.random.default_rng(seed))
-    assert segments.shape == (6, 3, 32 + lead_in)
-    assert segments.dtype == np.float32
-    for row in segments[:, 0]:
-        for before, after in pairwise(row):
-            follows = abs(float(after - before) - 0.01) < 1e-4
-            ends = after == -100.0
-            begins = before == -100.0 and abs((after + 90) % 20) < 1e-3
-            assert follows or ends or begins
-
-
-def test_the_frames_before_a_cut_are_those_that_were_really_there() -> None:
-    config = SegmentConfig(length=16, lead_in=8)
-    segments = SegmentSampler(ramps(400), config).draw(50, np.random.default_rng(0))
-    inside = segments[segments[:, 0, 0] > -100.0]
-    assert len(inside) > 40
-    np.testing.assert_allclose(np.diff(inside[:, 0]), 0.01, atol=1e-4)
-
-
-def test_every_frame_is_about_equally_likely_and_short_sounds_fill_their_segments() -> None:
-    mels = [np.full((2, 300), -10.0, dtype=np.float32)] + [np.full((2, 10), -20.0, dtype=np.float32)] * 30
-    segments = SegmentSampler(mels, SegmentConfig(length=32)).draw(400, np.random.default_rng(0))
-    share = float((segments[:, 0] == -10.0).mean())
-    assert 0.42 < share < 0.58
-    packed = segments[segments[:, 0, 0] == -20.0][:, 0]
-    assert float((packed == -20.0).mean()) > 0.8
-
-
-def test_the_same_generator_draws_the_same_segments() -> None:
-    sampler = SegmentSampler(ramps(80, 10, 20), SegmentConfig(length=32, lead_in=4))
-    assert np.array_equal(sampler.draw(9, np.random.default_rng(5)), sampler.draw(9, np.random.default_rng(5)))
-
-
-def test_cutting_for_measuring_loses_no_frame() -> None:
-    mels = ramps(70, 9, 32, 5)
-    segments = cut_segments(mels, SegmentConfig(length=32, lead_in=4))
-    counted = segments[:, 0, 4:]
-    assert sorted(counted[counted > -100.0].tolist()) == sorted(np.concatenate([m[0] for m in mels]).tolist())
-
-
-def test_a_gain_in_decibels_is_the_mel_of_the_louder_sound() -> None:
-    sound = (tone(0.5) * 0.1).astype(np.float32)
-    mel = log_mel(sound, MelConfig())
-    louder = log_mel(sound * np.float32(10 ** (6 / 20)), MelConfig())
-    shifted = apply_curve(mel[None], np.full((1, 128), 6.0, dtype=np.float32), -100.0)[0]
-    sounding = mel > -90.0
-    np.testing.assert_allclose(shifted[sounding], louder[sounding], atol=0.02)
-
-
-@given(seed=st.integers(0, 500))
-@settings(max_examples=25, deadline=None)
-def test_augmentation_keeps_silence_the_floor_and_the_shape(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    mel = np.maximum(rng.uniform(-130, 0, size=(3, 128, 20)), -100).astype(np.float32)
-    before = mel.copy()
-    config = AugmentConfig()
-    changed = augment(mel, config, rng)
-    assert np.array_equal(mel, before)
-    assert changed.dtype == np.float32
-    assert np.all(changed[mel == -100.0] == -100.0)
-    assert changed.min() >= -100.0
-    moved = (changed - mel)[(mel > -80.0)]
-    assert moved.min() >= -12 - 2 - 3 - 1e-3
-    assert moved.max() <= 6 + 2 + 3 + 1e-3
-
-
-def test_every_segment_of_a_batch_gets_its_own_gain() -> None:
-    changed = augment(np.full((8, 128, 4), -50.0, dtype=np.float32), AugmentConfig(), np.random.default_rng(0))
-    assert len({round(float(level), 3) for level in changed.mean(axis=(1, 2))}) == 8
-
-
-def test_varispeed_by_an_octave_doubles_the_pitch_and_halves_the_length() -> None:
-    faster = varispeed(tone(1.0, 440).astype(np.float32), 12.0)
-    assert abs(len(faster) - 24000) <= 1
-    assert int(np.abs(np.fft.rfft(faster[:24000])).argmax()) * 2 == 880

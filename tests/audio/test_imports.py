@@ -11,7 +11,7 @@ import pytest
 import distill_live.audio
 
 MODULES = sorted(path.stem for path in Path(distill_live.audio.__file__).parent.glob("[a-z]*.py"))
-READERS = {"files", "corpus", "demo_corpus", "augment"}  # these may load soundfile or soxr
+READERS = {"files", "corpus", "demo_corpus"}  # these may load soundfile or soxr
 
 
 def loaded_by(modules: list[str]) -> set[str]:

@@ -6,14 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill_live.codec.batches import CropConfig
+from distill_live.audio.batches import BatchConfig
+from distill_live.audio.segments import SegmentConfig
 from distill_live.codec.config import GRIDS, VQVAEConfig
 from distill_live.codec.model import ConvVQVAE
 from distill_live.codec.objective import CodecObjective, CodecSchedule, latent_count, train_steps
 from distill_live.codec.patches import principal_patches
 from distill_live.errors import UsageError
 
-CROPS = CropConfig(batch=4, frames=64)
+BATCHES = BatchConfig(size=4, segments=SegmentConfig(length=64, overhang=16))
 CONFIG = VQVAEConfig(codebook_size=16, codebook_dim=8, channels=8)
 
 
@@ -38,7 +39,7 @@ def _objective(config: VQVAEConfig = CONFIG) -> CodecObjective:
 
 
 def _train(objective: CodecObjective, steps: int = 12) -> list[dict[str, float]]:
-    return list(train_steps(objective, _mels(), steps, CROPS, seed=5))
+    return list(train_steps(objective, _mels(), steps, BATCHES, seed=5))
 
 
 @pytest.mark.parametrize("grid", GRIDS)

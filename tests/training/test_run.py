@@ -10,7 +10,8 @@ import pytest
 import soundfile
 import torch
 
-from distill_live.codec.batches import CropConfig
+from distill_live.audio.batches import BatchConfig
+from distill_live.audio.segments import SegmentConfig
 from distill_live.errors import CorpusError, DistillError, TrainingError, UsageError
 from distill_live.models.file import read_model
 from distill_live.models.playable import load_playable
@@ -33,7 +34,7 @@ QUICK = TrainOptions(epochs=1, threads=1, seed=3)
 def small_portions():
     """Epochs of four small batches: what is tested here does not depend on how much is learned."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codec_task, "CROPS", CropConfig(batch=4, frames=64))
+        patch.setattr(codec_task, "BATCHES", BatchConfig(size=4, segments=SegmentConfig(length=64, overhang=16)))
         patch.setattr(codec_task, "FEWEST_STEPS", 4)
         patch.setattr(codec_task, "MOST_STEPS", 4)
         yield
