@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "models": "List, inspect, rename and delete models.",
     "devices": "List audio devices and MIDI ports.",
     "params": "Print every parameter with its range and meaning.",
+    "check-plugin": "Check that an effect, your own or another's, keeps the contract.",
     "doctor": "Check this machine, and say what to do about what is missing.",
 }
 
@@ -39,7 +40,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"distill_live.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"distill_live.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
