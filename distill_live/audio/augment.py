@@ -49,8 +49,8 @@ def augment(segments: Floats, config: AugmentConfig, rng: np.random.Generator, f
     True
     """
     count, n_mels, _ = segments.shape
-    shifts = rng.integers(-config.shift_bands, config.shift_bands + 1, size=count)
-    moved = np.stack([shifted(mel, int(bands), floor_db) for mel, bands in zip(segments, shifts, strict=True)])
+    shifts = rng.integers(-config.shift_bands, config.shift_bands + 1, size=(count,))
+    moved = np.stack([shifted(segments[i], int(bands), floor_db) for i, bands in enumerate(shifts)])
     gain = rng.uniform(*config.gain_db, size=(count, 1))
     curve = gain + _tilts(count, n_mels, config, rng) + _bumps(count, n_mels, config, rng)
     return apply_curve(moved, curve.astype(np.float32), floor_db)

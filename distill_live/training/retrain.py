@@ -8,14 +8,14 @@ from __future__ import annotations
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from distill_live.errors import TrainingError
 from distill_live.models.file import ModelFile, read_model, save_model
 from distill_live.training.assemble import arrays, fresh_prior, prior_data
 from distill_live.training.loop import Loop, Outcome
 from distill_live.training.machine import torch_threads
-from distill_live.training.memorisation import Memorisation, measure
+from distill_live.training.memorisation import measure
 from distill_live.training.options import SHORTEST_BUDGET_S, usable_cores
 from distill_live.training.prior_task import PriorTask
 from distill_live.training.progress import Notice, OnEvent
@@ -54,19 +54,19 @@ def retrain_prior(
         rate = file.mel.frames_per_second / file.codec.grid.frames_per_column
         memory = measure(task.objective, rate, seed)
     sha256 = _save(path, file, task, outcome, memory)
-    report = {"held_out_bits": outcome.best, "memorisation": memory.to_json()}
+    report = {"held_out_bits": outcome.best, "memorisation": memory}
     interrupted = outcome.reason == "interrupted"
-    on_event(Notice("report", "prior", memory.sentence(), report))
+    on_event(Notice("report", "prior", memory["words"], report))
     done = {"path": str(path), "sha256": sha256, "interrupted": interrupted}
     on_event(Notice("done", "prior", f"saved {path}", {**done, **report}))
     return Trained(path, sha256, interrupted, report)
 
 
-def _save(path: Path, file: ModelFile, task: PriorTask, outcome: Outcome, memory: Memorisation) -> str:
+def _save(path: Path, file: ModelFile, task: PriorTask, outcome: Outcome, memory: dict[str, Any]) -> str:
     metadata = dict(file.metadata)
     metadata["prior"] = task.prior.config.to_json()
     metadata["curves"] = {**metadata["curves"], "prior": list(outcome.curve)}
-    facts = {"ended": outcome.reason, "steps": outcome.steps, "held_out": outcome.best}
-    metadata["training"] = {**metadata["training"], "prior": facts, "memorisation": memory.to_json()}
+    ended = {"ended": outcome.reason, "steps": outcome.steps, "held_out": outcome.best}
+    metadata["training"] = {**metadata["training"], "prior": ended, "memorisation": memory}
     weights = {name: array for name, array in file.tensors.items() if not name.startswith(("prior.", "grid."))}
     return save_model(path, metadata, {**weights, **arrays(task.prior, "prior")}, file.grids)

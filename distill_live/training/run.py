@@ -27,7 +27,7 @@ from distill_live.training.codec_task import CodecTask
 from distill_live.training.loop import Loop, Outcome
 from distill_live.training.machine import torch_threads
 from distill_live.training.material import Material, codec_config, load_material, remarks
-from distill_live.training.memorisation import Memorisation, measure
+from distill_live.training.memorisation import measure
 from distill_live.training.options import TrainOptions
 from distill_live.training.prior_task import PriorTask
 from distill_live.training.progress import Notice, OnEvent, ProgressLog
@@ -192,10 +192,10 @@ class _Run:
             health,
             {"codec": list(codec.curve), "prior": list(outcome.curve)},
             {**self._facts(material), "complete": True, "codec": _facts(codec), "prior": _facts(outcome)}
-            | {"memorisation": memory.to_json(), "seconds": round(time.monotonic() - self.started, 1)},
+            | {"memorisation": memory, "seconds": round(time.monotonic() - self.started, 1)},
         )
         sha256 = save_learned(self.out, task.model, prior.prior, grids, learned)
-        report = {"held_out_db": codec.best, "health": health, "memorisation": memory.to_json()}
+        report = {"held_out_db": codec.best, "health": health, "memorisation": memory}
         self._say_results(health, codec, memory, report)
         interrupted = outcome.reason == "interrupted"
         self._say("done", "", f"saved {self.out}", path=str(self.out), sha256=sha256, interrupted=interrupted, **report)
@@ -205,7 +205,7 @@ class _Run:
         return Trained(self.out, sha256, interrupted, report)
 
     def _say_results(
-        self, health: list[dict[str, Any]], codec: Outcome, memory: Memorisation, report: dict[str, Any]
+        self, health: list[dict[str, Any]], codec: Outcome, memory: dict[str, Any], report: dict[str, Any]
     ) -> None:
         for level in health:
             if level["warning"]:
@@ -213,7 +213,7 @@ class _Run:
         used = ", ".join(f"{level['name']} {level['utilisation_percent']:.0f} %" for level in health)
         error = f"{codec.best:.2f} dB on held-out sound" if codec.best is not None else "never judged"
         self._say("report", "codec", f"codec {error}; codes in use: {used}", health=health, held_out_db=codec.best)
-        self._say("report", "prior", memory.sentence(), memorisation=report["memorisation"])
+        self._say("report", "prior", memory["words"], memorisation=memory)
 
     def _facts(self, material: Material) -> dict[str, Any]:
         options, report = self.options, material.report
