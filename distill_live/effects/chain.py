@@ -74,6 +74,21 @@ class EffectChain:
         self.process(np.zeros((2, max_block), np.float32))
         self.reset()
 
+    def be_patient(self, seconds: float | None) -> None:
+        """How long one effect may take for a block; None (the default) lets the clock decide nothing.
+
+        Live, an effect that takes longer twice in succession is out. When that happens belongs into the take's log, and
+        a replay calls ``retire`` there.
+        """
+        for insert in self._inserts:
+            insert.patience_s = seconds
+
+    def retire(self, name: str, why: str = "was taken out") -> None:
+        """Take the insert of that name out from the next block on, without a click; ``prepare`` brings it back."""
+        for insert in self._inserts:
+            if insert.effect.name == name:
+                insert.retire(why)
+
     def set_param(self, param_id: str, value: Value) -> None:
         """A parameter takes a legal value from the next block on; ids that are not the chain's are not for it."""
         self._pending.append(ParamEvent(0, param_id, value))

@@ -1,12 +1,14 @@
 """One effect in its place in the chain, and the hand that catches it when it falls.
 
-An effect that raises, gives back another shape or a number that is none is out from that block on: in its place
-stands a delay of its own latency, so that the chain's stays what it was, and the sound is led over without a click.
-``prepare`` gives it another chance. Render thread.
+An effect that raises, gives back another shape or a number that is none is out from that block on, and, where
+``patience_s`` says so, one that takes too long twice in succession: in its place stands a delay of its own latency, so
+that the chain's stays what it was, and the sound is led over without a click. ``prepare`` gives it another chance.
+Render thread.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -15,19 +17,26 @@ import numpy as np
 from distill_live.effects.base import Block, Effect, ParamEvent, State
 from distill_live.effects.buffers import FixedDelay
 
+_SLOW_BLOCKS: Final = 2  # in succession: one alone may be the machine's fault
 _BRIDGE_MS: Final = 5.0
 _SLOPE_SAMPLES: Final = 48.0  # how soon the bridge gives its first direction up
 _STEEPEST: Final = 0.02  # per sample; a steeper direction is noise, and following it would be a thump
 
 
 class Insert:
-    """Runs ``effect`` guarded; sentences about its failures are appended to ``messages``."""
+    """Runs ``effect`` guarded; sentences about its failures are appended to ``messages``.
+
+    Attributes:
+        patience_s: the longest that a block may take; None where the clock must not decide (offline, in a replay).
+    """
 
     def __init__(self, effect: Effect, messages: list[str]) -> None:
         self.effect = effect
-        self.failed = False
+        self.failed = self._retired = False
         self.latency = 0
         self._ids = frozenset(p.id for p in effect.params)
+        self.patience_s: float | None = None
+        self._slow_blocks = 0
         self._messages = messages
         self._dry = FixedDelay(0)
         self._apart: Block = np.zeros((2, 2), np.float32)  # output minus dry, at the last two samples
@@ -38,7 +47,8 @@ class Insert:
         return [event for event in events if event.id in self._ids]
 
     def prepare(self, sample_rate: int, max_block: int) -> None:
-        self.failed, self.latency = False, 0
+        self.failed = self._retired = False
+        self.latency = self._slow_blocks = 0
         self._bridge_samples = round(_BRIDGE_MS * 1e-3 * sample_rate)
         try:
             self.effect.prepare(sample_rate, max_block)
@@ -53,10 +63,16 @@ class Insert:
             self._apart = np.zeros((len(block), 2), np.float32)
         dry = self._dry.push(block) if self.latency else block
         out = dry if self.failed else self._guarded(block, events)
-        if out is None:
-            out = self._bridged(dry)
+        if out is None or self._retired:
+            out, self._retired = self._bridged(dry), False
         self._apart = np.concatenate([self._apart, out[:, -2:] - dry[:, -2:]], axis=1)[:, -2:]
         return out
+
+    def retire(self, why: str) -> None:
+        """Out from the next block on, as if it had failed; nothing happens where it is out already."""
+        if not self.failed:
+            self._fail(why)
+            self._retired = True
 
     def reset(self) -> None:
         self._dry.clear()
@@ -68,17 +84,23 @@ class Insert:
             self._fail(f"raised {type(error).__name__} in reset: {error}")
 
     def state(self) -> State:
-        own: State = {"failed": self.failed, "dry": self._dry.past.copy(), "apart": self._apart.copy()}
+        own: State = {
+            "failed": self.failed,
+            "dry": self._dry.past.copy(),
+            "apart": self._apart.copy(),
+            "retired": self._retired,
+        }
         return own if self.failed else {**own, "effect": self.effect.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        self.failed = state["failed"]
+        self.failed, self._retired = state["failed"], state["retired"]
         self._dry.past, self._apart = np.array(state["dry"]), np.array(state["apart"])
         if not self.failed:
             self.effect.load_state(state["effect"])
 
     def _guarded(self, block: Block, events: Sequence[ParamEvent]) -> Block | None:
         """The effect's sound, or None when that was its last."""
+        begun = time.perf_counter()
         try:
             out = self.effect.process(block, events)
         except Exception as error:  # noqa: BLE001 - as above
@@ -88,7 +110,17 @@ class Insert:
             self._fail(f"gave back {getattr(out, 'shape', type(out).__name__)} for {block.shape}")
         elif not np.isfinite(out).all():
             self._fail("gave back a number that is not finite")
+        else:
+            self._watch(time.perf_counter() - begun)
         return None if self.failed else out.astype(np.float32, copy=False)
+
+    def _watch(self, took_s: float) -> None:
+        if self.patience_s is None or took_s <= self.patience_s:
+            self._slow_blocks = 0
+            return
+        self._slow_blocks += 1
+        if self._slow_blocks == _SLOW_BLOCKS:
+            self._fail(f"took {1e3 * took_s:.0f} ms for a block, twice in succession")
 
     def _fail(self, why: str) -> None:
         self.failed = True

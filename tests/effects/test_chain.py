@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -216,6 +217,30 @@ def test_a_plugin_that_fails_is_bypassed_and_named_and_the_music_goes_on(failure
     assert len(chain.messages) == 1
     assert chain.messages[0].startswith("effect failing ")
     assert np.array_equal(out[:, 20 * BLOCK :], delayed(sound, chain.latency)[:, 20 * BLOCK :])
+    assert sharpest_bend(out[:, BLOCK:]) < 5.0 * sharpest_bend(sound)
+
+
+def test_a_plugin_that_takes_two_hundred_milliseconds_twice_is_out():
+    def slow(block):
+        time.sleep(0.2)
+        return -block
+
+    sound, live = sine(20), chain_of(Failing(slow))
+    live.be_patient(0.1)
+    out = play(live, sound)
+    assert live.bypassed == ["failing"]
+    assert "ms for a block, twice in succession" in live.messages[0]
+    assert np.array_equal(out[:, 15 * BLOCK :], delayed(sound, live.latency)[:, 15 * BLOCK :])
+
+
+def test_an_effect_that_is_retired_leaves_without_a_click():
+    sound, chain = sine(40), chain_of(Late())
+    first = play(chain, sound[:, : 20 * BLOCK])
+    chain.retire("late", "took too long")
+    out = np.concatenate([first, play(chain, sound[:, 20 * BLOCK :])], axis=1)
+    assert chain.bypassed == ["late"]
+    assert chain.messages == ["effect late took too long; it is bypassed."]
+    assert np.array_equal(out[:, 30 * BLOCK :], delayed(sound, chain.latency)[:, 30 * BLOCK :])
     assert sharpest_bend(out[:, BLOCK:]) < 5.0 * sharpest_bend(sound)
 
 
