@@ -17,8 +17,9 @@ from typing import Any, Final
 
 import click
 
+from distill_live.cli.bench.follow import follow
 from distill_live.cli.bench.heard import OutputClock
-from distill_live.cli.bench.latency import follow, output_clock
+from distill_live.cli.bench.latency import output_clock
 from distill_live.cli.bench.playing import distill, playing
 from distill_live.cli.bench.sender import Message
 from distill_live.cli.demo_midi import DemoMidi, midi_for_demo

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -26,6 +26,7 @@ from distill_live.codes.edits import ColumnEditor, EditedColumn, LevelEdit
 from distill_live.codes.grid import Codes
 from distill_live.codes.params import EDITS, SLOT_LABELS, SLOTS
 from distill_live.effects.chain import EffectChain, standard_chain
+from distill_live.effects.params import STANDARD_ORDER
 from distill_live.engine.dice import PerformanceDice
 from distill_live.engine.frames import FrameDecoder
 from distill_live.engine.params import load_all
@@ -74,12 +75,19 @@ class Performance:
         model: what plays.
         seed: of the dice; also the initial value of the ``seed`` parameter.
         params: initial values by id, where they differ from the defaults.
+        effects: names of the insert effects, in the order in which the sound passes them.
 
     Raises:
-        DistillError: an initial value that no parameter can have.
+        DistillError: an initial value that no parameter can have, or an effect that is not installed.
     """
 
-    def __init__(self, model: Playable, seed: int = 0, params: Mapping[str, Value] | None = None) -> None:
+    def __init__(
+        self,
+        model: Playable,
+        seed: int = 0,
+        params: Mapping[str, Value] | None = None,
+        effects: Sequence[str] = STANDARD_ORDER,
+    ) -> None:
         self.model = model
         self.params = ParamBank(load_all())
         self.params.restore({"seed": seed, **(params or {})})
@@ -88,7 +96,7 @@ class Performance:
         for number, (name, codes) in enumerate(model.sounds[:SLOTS], 1):
             self.bank.put(number, Slot(name, codes))
         self.editor = ColumnEditor(model.vectors, self.bank)
-        self.chain: EffectChain = standard_chain(self.params)
+        self.chain: EffectChain = standard_chain(self.params, effects)
         self.chain.prepare(SAMPLE_RATE, BLOCK)
         self.vocoder = RtisiLa(model.vocoder_config)
         self._ahead = self.vocoder.config.look_ahead
@@ -168,7 +176,7 @@ class Performance:
         twin.decoder = self.decoder.fork()
         twin.dice = PerformanceDice(twin.params, twin.editor, twin.edit_of)
         twin.stream = self.stream.fork(twin.dice)
-        twin.chain = standard_chain(twin.params)
+        twin.chain = standard_chain(twin.params, self.chain.order)
         twin.chain.prepare(SAMPLE_RATE, BLOCK)
         twin.chain.load_state(self.chain.state())
         return twin

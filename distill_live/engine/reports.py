@@ -117,7 +117,7 @@ class Reports:
         for level in range(performance.model.levels):
             values[f"level.{level}.code"] = int(codes[level])
             values[f"level.{level}.entropy"] = round(float(entropy[level]), 3)
-        self.bridge.send({"type": "values", "values": values})
+        self.bridge.send({"type": "values", "values": values}, droppable=True)
 
     def _send_status(self, now: float, timings: Timings) -> None:
         xruns = self.ring.count(Count.UNDERRUNS)
@@ -134,8 +134,8 @@ class Reports:
             "state": self._state(),
             "device": self.device,
         }
-        self.bridge.send(status)
-        self.supervisor.send(status)
+        self.bridge.send(status, droppable=True)
+        self.supervisor.send(status, droppable=True)
 
     def _state(self) -> str:
         if not self.performance.playing:

@@ -19,6 +19,7 @@ import numpy as np
 
 import distill_live
 from distill_live.codes.grid import Codes
+from distill_live.effects.params import STANDARD_ORDER
 from distill_live.engine.performance import BLOCK, SAMPLE_RATE, Performance
 from distill_live.errors import DistillError, TakeError
 from distill_live.events import Take
@@ -30,14 +31,15 @@ MAX_CODES = 4_000_000
 
 @dataclass(frozen=True)
 class TakeStart:
-    """The initial state of a take: the dice, the values that differ from their defaults, the bank."""
+    """The initial state of a take: the dice, the values that differ from their defaults, the order of the effects."""
 
     seed: int = 0
     params: dict[str, Value] = field(default_factory=dict)
+    effects: tuple[str, ...] = STANDARD_ORDER
 
     def performance(self, model: Playable) -> Performance:
         """A performance of ``model`` in this state."""
-        return Performance(model, self.seed, self.params)
+        return Performance(model, self.seed, self.params, self.effects)
 
 
 def header(model: Playable, start: TakeStart, device_block: int = 0) -> dict[str, Any]:
@@ -53,6 +55,7 @@ def header(model: Playable, start: TakeStart, device_block: int = 0) -> dict[str
         "block": BLOCK,
         "device_block": device_block,
         "params": dict(start.params),
+        "effects": list(start.effects),
         "bank": [name for name, _ in model.sounds[:16]],
         "level_names": list(model.level_names),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -81,7 +84,10 @@ def start_of(take: Take) -> TakeStart:
     seed, params = head.get("seed"), head.get("params", {})
     if not isinstance(seed, int) or isinstance(seed, bool) or not isinstance(params, dict):
         raise TakeError("the take's first line has no seed or no parameters", fix="restore the log")
-    return TakeStart(seed, params)
+    effects = head.get("effects", list(STANDARD_ORDER))
+    if not isinstance(effects, list) or not all(isinstance(name, str) for name in effects):
+        raise TakeError("the take's first line names no effects", fix="restore the log")
+    return TakeStart(seed, params, tuple(effects))
 
 
 def encode_codes(codes: Codes) -> dict[str, Any]:
