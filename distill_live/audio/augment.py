@@ -86,7 +86,7 @@ def mix(first: Floats, second: Floats, floor_db: float = -100.0) -> Floats:
 def below_full_scale(segments: Floats, floor_db: float = -100.0) -> Floats:
     """Segments ``[B, n_mels, frames]``, each turned down by what its peak is above 0 dB, which no recording is.
 
-    A codec that learns louder sounds spends its codes on them, and plays loud recordings 5 to 10 dB too loud.
+    Measured on drones, it makes no difference beyond the spread of seeds; it keeps codes for sounds that can exist.
 
     >>> below_full_scale(np.float32([[[6.0, -50.0, -100.0]], [[-3.0, -50.0, -100.0]]])).tolist()
     [[[0.0, -56.0, -100.0]], [[-3.0, -50.0, -100.0]]]

@@ -119,7 +119,7 @@ def test_two_sounds_at_once_have_both_powers() -> None:
 
 
 def test_gain_and_mixing_never_make_a_sound_louder_than_full_scale() -> None:
-    """No recording is above 0 dB; codes spent on such sounds made the loudest recordings 8 dB too loud."""
+    """No recording is above 0 dB, so no code should stand for such a sound."""
     mel = level(-40.0, 300)
     mel[60] = -1.0
     batches = TrainingBatches([mel], BatchConfig(size=32), 0)

@@ -42,7 +42,7 @@ def test_the_linear_term_cares_for_what_is_loud() -> None:
 
 @pytest.mark.parametrize("level_db", [-10.0, -50.0])
 def test_a_missing_peak_costs_more_than_the_same_error_on_the_floor(level_db: float) -> None:
-    """Bright tonal sounds came back 15 to 35 dB too quiet when every band of a frame counted the same."""
+    """Held-out recordings came back 1.3 to 2.7 dB quieter when every band of a frame counted the same."""
     mel = _flat(-95.0)
     mel[..., 3, :] = level_db
     lost, lifted = mel.clone(), mel.clone()
