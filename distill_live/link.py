@@ -3,9 +3,8 @@
 A ``Link`` wraps one end. ``poll`` takes what has arrived; ``send`` hands a message over, and when the peer is gone it
 says so once through ``closed`` instead of raising (the supervisor restarts peers; nobody else needs to care). A peer
 that stands still fills the pipe: messages then wait here, in order, and those that the next one of their kind replaces
-anyway (``droppable``) are dropped, so a stopped bridge cannot stop the sound. ``LinkSet.wait`` sleeps on several links.
-The sender keeps its own promise not to flood: the bridge coalesces and waits for acknowledgements (see
-``control.bridge``). One thread per end.
+anyway (``droppable``) are dropped, so a stopped bridge cannot stop the sound. The sender keeps its own promise not to
+flood: the bridge coalesces and waits for acknowledgements (see ``control.bridge``). One thread per end.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ from __future__ import annotations
 import json
 import select
 from collections import deque
-from collections.abc import Sequence
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import Connection, Pipe
 from typing import Any, Final
 
 Message = dict[str, Any]
@@ -81,27 +79,6 @@ class Link:
         if self._poller is None or self.connection.closed:
             return self.connection.poll(wait_s)  # raises OSError when this end was closed
         return bool(self._poller.poll(wait_s * 1000.0))
-
-
-class LinkSet:
-    """Several links to sleep on."""
-
-    def __init__(self, links: Sequence[Link]) -> None:
-        self._links = links
-        self._poller: Any = None
-        self._watched: tuple[Link, ...] = ()
-
-    def wait(self, seconds: float) -> None:
-        """Sleep until one of the links that are not closed has something to read, at most ``seconds``."""
-        alive = tuple(link for link in self._links if not link.closed)
-        if not _HAS_POLL:
-            wait([link.connection for link in alive], seconds)
-            return
-        if alive != self._watched:
-            self._watched, self._poller = alive, select.poll()
-            for link in alive:
-                self._poller.register(link.connection.fileno(), select.POLLIN)
-        self._poller.poll(seconds * 1000.0)
 
 
 def link_pair() -> tuple[Connection, Connection]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distill_live.link import Link, LinkSet, link_pair
+from distill_live.link import Link, link_pair
 
 
 def test_messages_arrive_in_order() -> None:
@@ -28,22 +28,6 @@ def test_a_dead_peer_is_noticed_and_never_raises() -> None:
     b.connection.close()
     a.send({"x": 1})
     assert not a.send({"x": 2}) and a.closed and a.poll() == []
-
-
-def test_a_set_of_links_wakes_for_a_message_for_an_end_and_after_its_time() -> None:
-    pairs = [[Link(c) for c in link_pair()] for _ in range(2)]
-    links = LinkSet([ours for ours, _ in pairs])
-    links.wait(0.01)
-    pairs[1][1].send({"n": 1})
-    links.wait(60.0)
-    assert pairs[0][0].poll() == [] and pairs[1][0].poll() == [{"n": 1}]
-    pairs[0][1].connection.close()
-    links.wait(60.0)
-    assert pairs[0][0].poll() == [] and pairs[0][0].closed
-    links.wait(0.01)
-    pairs[1][1].send({"n": 2})
-    links.wait(60.0)
-    assert pairs[1][0].poll() == [{"n": 2}]
 
 
 def test_a_peer_that_stands_still_never_makes_the_sender_wait_and_misses_nothing_that_matters() -> None:

@@ -3,10 +3,10 @@
     links -> [take what arrived] -> [render one block while the ring holds less than the lead] -> ring
                    ^ ack, values, status, log, recorder
 
-One thread renders; the recorder has a thread of its own that only writes files. The loop sleeps on its links, so an
-event is taken the moment it arrives and sounds with the next block rendered. Child of the supervisor. The
-process loads torch (but neither torchaudio nor vector_quantize_pytorch); this module does not, because the parent
-imports it to start the child.
+One thread renders; the recorder has a thread of its own that only writes files. The loop takes what has arrived right
+before each block, so an event sounds with the next block rendered, and a flood of messages costs no wake-ups. Child of
+the supervisor. The process loads torch (but neither torchaudio nor vector_quantize_pytorch); this module does not,
+because the parent imports it to start the child.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from distill_live.engine.timing import Timings
 from distill_live.engine.torch_setup import prepare_torch, thread_environment
 from distill_live.errors import DistillError
 from distill_live.events import ROOT, ControlEvent
-from distill_live.link import Link, LinkSet, Message
+from distill_live.link import Link, Message
 from distill_live.params import Value
 
 RECORD: Final = f"{ROOT}/transport/record"
@@ -97,7 +97,7 @@ class LiveLoop:
         self.tape = Tape(settings.log, settings.record, head, settings.takes)
         self.reports = Reports(self.performance, self.ring, bridge, supervisor)
         self.timings = Timings()
-        self._links = LinkSet((supervisor, bridge, loader))
+        self._nap_s = min(max(settings.lead / 48000.0 / 16.0, 0.0005), 0.0025)
         self._loads: dict[int, tuple[str, str]] = {}
         self._syncs: list[Any] = []
         self._quit = False
@@ -140,11 +140,13 @@ class LiveLoop:
             self.supervisor.send({"type": "engine", "state": "message", "message": text})
 
     def _rest(self) -> None:
-        """Sleep until a message comes or the ring has room for a block."""
+        """Sleep until the ring has room for a block.
+
+        Messages do not wake the loop: an event takes effect with the next block, and they are taken right before it.
+        """
         self.reports.idle(self.timings)
         excess = self.ring.fill - self.settings.lead
-        pause = min(max(excess / 48000.0, 0.0005), 0.005)
-        self._links.wait(pause)
+        time.sleep(max(excess / 48000.0, self._nap_s))
 
     def _end_softly(self) -> None:
         """The last block of a take that has an end fades out, as an event of its own."""
