@@ -12,7 +12,8 @@ A ``ParamBank`` belongs to one thread.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
@@ -204,6 +205,7 @@ class Registry(Mapping[str, Param]):
 
     def __init__(self, params: Iterable[Param] = ()) -> None:
         self._params: dict[str, Param] = {}
+        self._declared_in: dict[str, str] = {}
         for param in params:
             self.declare(param)
 
@@ -211,7 +213,20 @@ class Registry(Mapping[str, Param]):
         """Add a declaration. Declaring the very same one again is harmless; another one under its id is a bug."""
         known = self._params.setdefault(param.id, param)
         assert known == param, f"{param.id} is declared twice, differently"
+        self._declared_in.setdefault(param.id, sys._getframe(1).f_globals.get("__name__", ""))
         return param
+
+    def arrange(self, modules: Sequence[str]) -> None:
+        """Order the declarations by the module that made them, as ``modules`` are listed (others last).
+
+        Declarations are made when a module is first imported, so without this the order of a page would depend on who
+        imported what first.
+        """
+        rank = {module: n for n, module in enumerate(modules)}
+        ids = sorted(
+            self._params, key=lambda i: rank.get(self._declared_in[i], len(rank))
+        )  # stable: order within stays
+        self._params = {i: self._params[i] for i in ids}
 
     def __getitem__(self, param_id: str) -> Param:
         try:

@@ -105,3 +105,12 @@ def test_four_levels_are_always_registered_and_topk_runs_to_1024() -> None:
             assert f"level.{level}.{what}" in REGISTRY
     assert REGISTRY["topk"].high == 1024 and REGISTRY["topp"].default == 0.9
     assert (REGISTRY["temperature"].low, REGISTRY["temperature"].high) == (0.1, 2.0)
+
+
+def test_the_order_of_the_registry_does_not_depend_on_who_imported_what_first() -> None:
+    """A screen once began with another control when the effects had been imported before the prior."""
+    orders = []
+    for first in ("distill_live.params", "distill_live.effects.params", "distill_live.codes.params"):
+        code = f"import {first}; from distill_live.engine.params import load_all; print(*load_all())"
+        orders.append(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert orders[0] == orders[1] == orders[2] and orders[0].split()

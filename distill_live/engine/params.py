@@ -50,7 +50,8 @@ LEVEL_READOUTS: Final = tuple(
 
 
 def load_all() -> Registry:
-    """Import every declaring module; returns the filled registry."""
+    """Import every declaring module; returns the filled registry, in the same order whoever imported what before."""
     for module in DECLARING_MODULES:
         importlib.import_module(module)
+    REGISTRY.arrange((__name__, *DECLARING_MODULES))
     return REGISTRY
