@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,8 @@ def event_label(address: str, args: tuple[Any, ...], level_names: list[str]) -> 
 def _draw(
     picture: Path, sound: npt.NDArray[np.float32], codes: npt.NDArray[np.int16], take: Take, names: list[str]
 ) -> None:
+    # a home that cannot be written is no reason for matplotlib to complain
+    os.environ.setdefault("MPLCONFIGDIR", str(Path(tempfile.gettempdir()) / "distill-live-matplotlib"))
     import matplotlib
 
     matplotlib.use("Agg")

@@ -152,9 +152,10 @@ class PlaySession:
             self.exit_code = exit_code or 1
 
     def _say(self, sentence: str) -> None:
-        if sentence in self._told:
+        told = sentence.removeprefix("The device has ").removeprefix("The engine has ")  # the same for both: said once
+        if told in self._told:
             return
-        self._told.add(sentence)
+        self._told.add(told)
         if self.settings.as_json:
             self._event({"type": "message", "text": sentence})
         else:
