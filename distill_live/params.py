@@ -111,7 +111,7 @@ class Param:
         if not self.settable:
             raise ParamError(f"{self.id} is a readout and cannot be set")
         if isinstance(value, str):
-            return Coerced(self._from_text(value), False)
+            return self._from_text(value)
         if not isinstance(value, (int, float)):
             raise ParamError(f"{self.id} cannot take {value!r}", fix=f"use {self.range_text}")
         number = self._finite(value)
@@ -175,17 +175,17 @@ class Param:
             raise ParamError(f"{self.id} cannot be {number}", fix=f"send a finite number, {self.range_text}")
         return number
 
-    def _from_text(self, text: str) -> Value:
+    def _from_text(self, text: str) -> Coerced:
         wanted = text.strip().lower()
         if self.kind == "enum":
             for label in self.labels:
                 if label.lower() == wanted:
-                    return label
+                    return Coerced(label, False)
         if self.kind in ("bool", "trigger") and wanted in ("on", "off", "true", "false", "1", "0"):
-            return wanted in ("on", "true", "1")
+            return Coerced(wanted in ("on", "true", "1"), False)
         try:
             if self.kind not in ("bool", "trigger"):
-                return self.coerce(float(wanted)).value
+                return self.coerce(float(wanted))
         except ValueError:
             pass  # not a number either: the sentence below says what is legal
         raise ParamError(f"{self.id} cannot be {text!r}", fix=f"use {self.range_text}")

@@ -71,7 +71,7 @@ def command(
     from distill_live.engine.device import DeviceSettings
     from distill_live.engine.params import load_all
     from distill_live.engine.process import EngineSettings
-    from distill_live.models.library import home, resolve, sounds_folder
+    from distill_live.models.library import home, resolve
 
     if midi_map is not None:
         from distill_live.control.mapper import MidiMapper
@@ -95,7 +95,6 @@ def command(
             frames=frames,
             takes=home() / "takes",
             device_block=block,
-            sounds=sounds_folder(),
         ),
         device=DeviceSettings(
             ring="", device=device, block=block, first_channel=2 * (pair - 1), restart_frames=min(lead, 1024)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 from distill_live.engine.params import load_all
@@ -25,6 +26,9 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Value]:
         param_id, equals, text = pair.partition("=")
         if not equals:
             raise UsageError(f"{pair!r} is not ID=VALUE", fix="write e.g. --set temperature=0.7")
-        coerced = registry[param_id.strip()].coerce(text)
+        param = registry[param_id.strip()]
+        coerced = param.coerce(text)
+        if coerced.clamped:
+            print(f"{pair} is outside {param.range_text}; {param.format(coerced.value)} is used.", file=sys.stderr)
         values[param_id.strip()] = coerced.value
     return values

@@ -58,7 +58,6 @@ class EngineSettings:
     frames: int | None = None
     takes: Path = Path()
     device_block: int = 256
-    sounds: Path | None = None
 
 
 def run_engine(settings: EngineSettings, supervisor: Connection, bridge: Connection, loader: Connection) -> None:

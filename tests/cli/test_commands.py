@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from distill_live.cli.main import COMMANDS, group, run
+from distill_live.cli.settings import parse_settings
 from distill_live.engine.params import load_all
 from distill_live.models.playable import Playable
 
@@ -108,3 +109,8 @@ def test_a_take_of_a_model_that_is_gone_says_so(tmp_path: Path, capsys: pytest.C
     log.write_text(json.dumps(header) + "\n")
     assert run(["replay", str(log), "--out", str(tmp_path / "x.wav")]) == 1
     assert "--model" in capsys.readouterr().err
+
+
+def test_a_setting_out_of_range_is_clamped_and_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse_settings(["temperature=9"]) == {"temperature": 2.0}
+    assert "temperature=9 is outside 0.1 to 2; 2 is used" in capsys.readouterr().err
