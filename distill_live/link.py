@@ -1,39 +1,53 @@
-"""Messages between our own processes: JSON over a ``multiprocessing`` connection, never waiting for the other side.
+"""Messages between our own processes: one JSON object a line over a socket, never waiting for the other side.
 
 A ``Link`` wraps one end. ``poll`` takes what has arrived; ``send`` hands a message over, and when the peer is gone it
 says so once through ``closed`` instead of raising (the supervisor restarts peers; nobody else needs to care). A peer
-that stands still fills the pipe: messages then wait here, in order, and those that the next one of their kind replaces
-anyway (``droppable``) are dropped, so a stopped bridge cannot stop the sound. The sender keeps its own promise not to
-flood: the bridge coalesces and waits for acknowledgements (see ``control.bridge``). One thread per end.
+that stands still fills the socket: messages then wait here, in order, and those that the next one of their kind
+replaces anyway (``droppable``) are dropped, so a stopped bridge cannot stop the sound. The sender keeps its own promise
+not to flood: the bridge coalesces and waits for acknowledgements (see ``control.bridge``). One thread per end.
+
+Nothing here ever waits inside a message. A peer that was killed while it wrote leaves half a line behind: whoever takes
+its place begins with a line of its own, and the half one is dropped. (Regression: with ``multiprocessing``'s own
+connections, Ctrl-C in the middle of a message left the reader one number behind, and ``play`` hung for good.)
 """
 
 from __future__ import annotations
 
 import json
 import select
+import socket
+import time
 from collections import deque
-from multiprocessing.connection import Connection, Pipe
 from typing import Any, Final
 
 Message = dict[str, Any]
+End = socket.socket
+"""One end of a channel as it is handed to a child process (picklable while a child is being started)."""
 
-# multiprocessing's own poll builds a selector for each call, 30 us; a kept poll object answers in 1. Windows has none.
-_HAS_POLL: Final = hasattr(select, "poll")
 MOST_WAITING: Final = 4096  # messages kept for a peer that stands still; the oldest fall out
+LONGEST_LINE: Final = 1 << 26  # more without an end is no message of ours
+_PORTION: Final = 1 << 16
+_HAS_POLL: Final = hasattr(select, "poll")  # a kept poll object answers in 1 us; Windows has none
 
 
 class Link:
     """One end of a duplex channel of JSON messages."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: End) -> None:
         self.connection = connection
         self.closed = False
+        self.damaged = 0  # lines that were no message
+        self._ended = False  # nothing more will arrive
+        self._arrived = bytearray()
+        self._lines: deque[bytes] = deque()
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
+        self._leaving = memoryview(b"\n")  # the rest of the line that is on its way; the first ends a dead peer's half
         self._poller: Any = None
+        connection.setblocking(False)
         if _HAS_POLL:
-            self._poller, self._space = select.poll(), select.poll()
+            self._poller = select.poll()
             self._poller.register(connection.fileno(), select.POLLIN)
-            self._space.register(connection.fileno(), select.POLLOUT)
+        self._flush()
 
     def send(self, message: Message, droppable: bool = False) -> bool:
         """Hand one message over, or keep it until there is room; False when the other side is gone.
@@ -43,45 +57,88 @@ class Link:
         if self.closed:
             return False
         self._flush()
-        if droppable and (self._waiting or not self._has_room()):
+        if droppable and (self._waiting or self._leaving):
             return not self.closed
-        self._waiting.append(json.dumps(message, allow_nan=False).encode())
+        self._waiting.append(json.dumps(message, allow_nan=False).encode() + b"\n")
         self._flush()
         return not self.closed
 
     def poll(self, most: int = 256, wait_s: float = 0.0) -> list[Message]:
         """Up to ``most`` messages that have arrived, waiting at most ``wait_s`` for the first."""
-        messages: list[Message] = []
-        if self._waiting:
+        if self._waiting or self._leaving:
             self._flush()
-        try:
-            while not self.closed and len(messages) < most and self._arrived(0.0 if messages else wait_s):
-                messages.append(json.loads(self.connection.recv_bytes()))
-        except (EOFError, ConnectionError, OSError):
-            self.closed = True
+        until_s = time.monotonic() + wait_s if wait_s else 0.0
+        while len(self._lines) < most and self._readable(self._left_s(until_s)):
+            self._receive()
+        messages: list[Message] = []
+        while self._lines and len(messages) < most:
+            message = _message(self._lines.popleft())
+            if message is None:
+                self.damaged += 1
+            else:
+                messages.append(message)
         return messages
+
+    def close(self) -> None:
+        """Leave; the other side notices."""
+        self.closed = self._ended = True
+        self.connection.close()
+
+    def _left_s(self, until_s: float) -> float:
+        """How long to wait for something to read: not at all once there is a message."""
+        return max(0.0, until_s - time.monotonic()) if until_s and not self._lines else 0.0
+
+    def _receive(self) -> None:
+        """Take a portion of what the socket holds, without waiting."""
+        try:
+            data = self.connection.recv(_PORTION)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.closed = self._ended = True
+            return
+        self._arrived += data
+        if b"\n" in data:
+            *whole, rest = self._arrived.split(b"\n")
+            self._lines.extend(bytes(line) for line in whole if line)
+            self._arrived = rest
+        elif len(self._arrived) > LONGEST_LINE:
+            self._arrived.clear()
+            self.damaged += 1
 
     def _flush(self) -> None:
         """Send what waits, as far as there is room."""
         try:
-            while self._waiting and not self.closed and self._has_room():
-                self.connection.send_bytes(self._waiting[0])
-                self._waiting.popleft()
-        except (BrokenPipeError, ConnectionError, OSError):
+            while not self.closed and (self._leaving or self._waiting):
+                if not self._leaving:
+                    self._leaving = memoryview(self._waiting.popleft())
+                self._leaving = self._leaving[self.connection.send(self._leaving) :]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
             self.closed = True
 
-    def _has_room(self) -> bool:
-        """A socket says so only while a good part of its buffer is free: our messages then fit without waiting."""
-        return self._poller is None or self.connection.closed or bool(self._space.poll(0))
-
-    def _arrived(self, wait_s: float) -> bool:
+    def _readable(self, wait_s: float) -> bool:
         """Whether there is something to read, the other side's end among it."""
-        if self._poller is None or self.connection.closed:
-            return self.connection.poll(wait_s)  # raises OSError when this end was closed
+        if self._ended or self.connection.fileno() < 0:
+            self.closed = True
+            return False
+        if self._poller is None:
+            return bool(select.select([self.connection], [], [], wait_s)[0])
         return bool(self._poller.poll(wait_s * 1000.0))
 
 
-def link_pair() -> tuple[Connection, Connection]:
+def link_pair() -> tuple[End, End]:
     """Two connected ends, to be handed to two processes and wrapped in ``Link`` there."""
-    left, right = Pipe(duplex=True)
-    return left, right
+    return socket.socketpair()
+
+
+def _message(line: bytes) -> Message | None:
+    """A line as a message, None for what is none."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None

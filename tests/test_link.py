@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 from distill_live.link import Link, link_pair
 
 
@@ -42,3 +48,74 @@ def test_a_peer_that_stands_still_never_makes_the_sender_wait_and_misses_nothing
         a.poll()
     assert [m["n"] for m in got if m["kind"] == "kept"] == list(range(3000))
     assert len([m for m in got if m["kind"] == "status"]) < 3000
+
+
+def test_last_words_of_a_peer_that_has_gone_are_heard() -> None:
+    a, b = (Link(c) for c in link_pair())
+    for n in range(100):
+        b.send({"n": n})
+    b.close()
+    a.send({"x": 1})
+    a.send({"x": 2})
+    got: list[int] = []
+    while fresh := a.poll():
+        got += [m["n"] for m in fresh]
+    assert got == list(range(100)) and a.closed
+
+
+def test_half_a_message_of_a_peer_that_was_killed_is_dropped_and_the_next_peer_is_understood() -> None:
+    ours, theirs = link_pair()
+    reader = Link(ours)
+    theirs.sendall(b'{"n": 1}\n{"half of a mess')
+    assert reader.poll(wait_s=1.0) == [{"n": 1}]
+    assert Link(theirs).send({"n": 2})
+    assert reader.poll(wait_s=1.0) == [{"n": 2}] and reader.damaged == 1
+
+
+def test_what_is_no_message_is_counted_and_dropped() -> None:
+    ours, theirs = link_pair()
+    theirs.sendall(b'[1]\n\xff\xfe\n\n{"n": 3}\n')
+    reader = Link(ours)
+    assert reader.poll(wait_s=1.0) == [{"n": 3}] and reader.damaged == 2
+
+
+def test_a_message_larger_than_any_buffer_arrives_whole() -> None:
+    a, b = (Link(c) for c in link_pair())
+    a.send({"filling": "x" * 3_000_000})
+    got: list[dict[str, object]] = []
+    for _ in range(1000):
+        got += b.poll()
+        a.poll()
+    assert len(got) == 1 and len(str(got[0]["filling"])) == 3_000_000
+
+
+READER = """
+import signal, socket, sys
+from distill_live.link import Link
+from distill_live.signals import StopFlag, stop_on_signals
+link, heard = Link(socket.socket(fileno=int(sys.argv[1]))), 0
+with stop_on_signals(StopFlag(), patient=True):
+    link.send({"ready": True})
+    while not link.closed:
+        heard += len(link.poll(wait_s=1.0))
+print(heard, link.damaged)
+"""
+
+
+def test_signals_in_the_middle_of_messages_tear_none() -> None:
+    """Regression: Ctrl-C between a message's length and its body left `play` waiting for ever for bytes to come."""
+    ours, theirs = link_pair()
+    command = [sys.executable, "-c", READER, str(theirs.fileno())]
+    process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdout=subprocess.PIPE, text=True)
+    theirs.close()
+    writer, sent = Link(ours), 0
+    assert writer.poll(wait_s=30.0) == [{"ready": True}]
+    done = time.monotonic() + 1.0
+    while time.monotonic() < done:
+        for _ in range(20):
+            sent += writer.send({"n": sent, "filling": "x" * 2000})
+        os.kill(process.pid, signal.SIGINT)
+    while not writer.closed and (writer._waiting or writer._leaving):
+        writer.poll(wait_s=0.01)
+    writer.close()
+    assert process.communicate(timeout=30)[0].split() == [str(sent), "0"]

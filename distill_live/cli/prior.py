@@ -26,8 +26,8 @@ def command(model: str, budget: str, seed: int, as_json: bool) -> None:
     be_polite()  # before torch is loaded
     from distill_live.cli.training_view import view
     from distill_live.models.library import resolve
+    from distill_live.signals import StopFlag, stop_on_signals
     from distill_live.training.retrain import retrain_prior
-    from distill_live.training.stopping import StopFlag, stop_on_signals
 
     path = resolve(model)
     with stop_on_signals(StopFlag()) as stop:

@@ -16,8 +16,9 @@ from distill_live.control.bridge import BridgeSettings, run_bridge
 from distill_live.engine.device import DeviceSettings, run_device
 from distill_live.engine.loader import LoaderSettings, run_loader
 from distill_live.engine.process import EngineSettings, run_engine
-from distill_live.engine.supervisor import ChildSpec, Supervisor, terminate_like_interrupt
+from distill_live.engine.supervisor import ChildSpec, Supervisor
 from distill_live.link import Message, link_pair
+from distill_live.signals import StopFlag, stop_on_signals
 
 RING_SECONDS: Final = 2
 DRAIN_PATIENCE_S: Final = 3.0
@@ -49,15 +50,14 @@ class PlaySession:
         """Returns the exit code."""
         ring = SharedRing.create(RING_SECONDS * 48000, 2)
         try:
-            with terminate_like_interrupt(), Supervisor(self._hear) as supervisor:
+            with stop_on_signals(StopFlag(), patient=True) as stop, Supervisor(self._hear) as supervisor:
                 self._start(supervisor, ring)
-                try:
-                    while self.exit_code is None:
-                        supervisor.poll(0.1)
-                        self._look(supervisor, ring)
-                except KeyboardInterrupt:
-                    self._say("stopping.")
-                    self.exit_code = 0
+                while self.exit_code is None:
+                    supervisor.poll(0.1)
+                    self._look(supervisor, ring)
+                    if stop.is_set():
+                        self._say("stopping.")
+                        self.exit_code = self.exit_code or 0
         finally:
             self._clear_line()
             ring.close()

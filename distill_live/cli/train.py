@@ -53,9 +53,9 @@ def command(
     be_polite()  # before torch is loaded
     from distill_live.cli.training_view import view
     from distill_live.models.library import place_for
+    from distill_live.signals import StopFlag, stop_on_signals
     from distill_live.training.options import TrainOptions
     from distill_live.training.run import train_model
-    from distill_live.training.stopping import StopFlag, stop_on_signals
 
     options = TrainOptions(budget_s, epochs, levels, grid, codebook_size, seed, threads, resume)
     path = place_for(out)

@@ -19,7 +19,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ from distill_live.control.replies import Replies
 from distill_live.control.validate import Call, Group, parse_datagram
 from distill_live.errors import DistillError, UsageError
 from distill_live.events import ROOT
-from distill_live.link import Link
+from distill_live.link import End, Link
 from distill_live.params import Param, Registry
 
 MOST_AHEAD_S: Final = 2.0
@@ -71,7 +71,7 @@ class BridgeSettings:
             raise UsageError(f"the OSC port {self.port} is not a port", fix="use 1 to 65535")
 
 
-def run_bridge(settings: BridgeSettings, supervisor: Connection, engine: Connection) -> None:
+def run_bridge(settings: BridgeSettings, supervisor: End, engine: End) -> None:
     """The process's entry: runs until it is told to quit or both links are closed.
 
     A port that is taken, a bad root or a bad map is said on the supervisor's link (``osc_port`` is null then) before

@@ -19,7 +19,6 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Final, Protocol
 
 from distill_live.audio.ring import Count, DeviceState, Gauge, SharedRing
@@ -28,7 +27,7 @@ from distill_live.engine.errand import Errand
 from distill_live.engine.nulldevice import NULL_NAME, NullOutput
 from distill_live.engine.player import RingPlayer
 from distill_live.errors import DeviceError
-from distill_live.link import Link
+from distill_live.link import End, Link
 
 LOST_EXIT_CODE: Final = 3  # the device is gone: start me again
 FATAL_EXIT_CODE: Final = 2  # asked for something that does not exist: do not
@@ -211,7 +210,7 @@ class DeviceProcess:
         self._messages = []
 
 
-def run_device(settings: DeviceSettings, connection: Connection) -> None:
+def run_device(settings: DeviceSettings, connection: End) -> None:
     """The device process: plays until told to quit, then ends the process (this function does not return)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to answer, with a fade-out
     link = Link(connection)

@@ -6,13 +6,12 @@ Idle and small until the first request; then it imports torch and loads the mode
 from __future__ import annotations
 
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from distill_live.engine.priority import lower_priority
 from distill_live.errors import DistillError
-from distill_live.link import Link, Message
+from distill_live.link import End, Link, Message
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class LoaderSettings:
     model: Path
 
 
-def run_loader(settings: LoaderSettings, supervisor: Connection, engine: Connection) -> None:
+def run_loader(settings: LoaderSettings, supervisor: End, engine: End) -> None:
     """Serve requests until either side is gone."""
     lower_priority()
     up, link = Link(supervisor), Link(engine)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import gc
 import time
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +25,7 @@ from distill_live.engine.timing import Timings
 from distill_live.engine.torch_setup import prepare_torch, thread_environment
 from distill_live.errors import DistillError
 from distill_live.events import ROOT, ControlEvent
-from distill_live.link import Link, Message
+from distill_live.link import End, Link, Message
 from distill_live.params import Value
 
 RECORD: Final = f"{ROOT}/transport/record"
@@ -60,7 +59,7 @@ class EngineSettings:
     device_block: int = 256
 
 
-def run_engine(settings: EngineSettings, supervisor: Connection, bridge: Connection, loader: Connection) -> None:
+def run_engine(settings: EngineSettings, supervisor: End, bridge: End, loader: End) -> None:
     """The process's whole life; returns when the take is over, or the supervisor is gone."""
     thread_environment()
     up = Link(supervisor)

@@ -12,19 +12,18 @@ they end for a reason that starting again would not mend. So nothing is left beh
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Final
 
-from distill_live.link import Link, Message, link_pair
+from distill_live.link import End, Link, Message, link_pair
+from distill_live.signals import ENDING, answering
 
 Listener = Callable[[str, Message], None]
 
@@ -53,7 +52,7 @@ class ChildSpec:
     name: str
     target: Callable[..., None]
     settings: Any
-    connections: tuple[Connection, ...] = ()
+    connections: tuple[End, ...] = ()
     restart: bool = False
     fades: bool = False
 
@@ -76,7 +75,7 @@ class _Child:
         context = multiprocessing.get_context("spawn")
         arguments = (self.spec.settings, theirs, *self.spec.connections)
         self.process = context.Process(target=self.spec.target, args=arguments, name=self.spec.name, daemon=True)
-        with _signals(signal.SIG_IGN, "SIGINT"):  # inherited: Ctrl-C is for the parent, also while a child starts
+        with answering(signal.SIG_IGN, "SIGINT"):  # inherited: Ctrl-C is for the parent, also while a child starts
             self.process.start()
         theirs.close()
         self.link = Link(ours)
@@ -91,7 +90,7 @@ class _Child:
         """Free what a child that has ended leaves here; returns its exit code."""
         process, self.process = self.process, None
         if self.link is not None:
-            self.link.connection.close()
+            self.link.close()
             self.link = None
         if process is None:
             return None
@@ -185,7 +184,7 @@ class Supervisor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with _signals(signal.SIG_IGN, "SIGINT", "SIGTERM", "SIGHUP"):  # a second Ctrl-C must not leave a child behind
+        with answering(signal.SIG_IGN, *ENDING):  # a second Ctrl-C must not leave a child behind
             self.close()
 
     def _launch(self, child: _Child) -> None:
@@ -235,29 +234,3 @@ class Supervisor:
         for child in children:
             if child.link is not None:
                 child.link.send(message)
-
-
-@contextlib.contextmanager
-def terminate_like_interrupt() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise ``KeyboardInterrupt`` meanwhile, so that ``with Supervisor`` ends its children."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    with _signals(interrupt, "SIGTERM", "SIGHUP"):
-        yield
-
-
-@contextlib.contextmanager
-def _signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers, *names: str) -> Iterator[None]:
-    """Answer these signals with ``handler`` meanwhile; elsewhere than in the main thread nothing changes."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [signal.Signals[name] for name in names if name in signal.Signals.__members__]
-    before = [(number, signal.signal(number, handler)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, old in before:
-            signal.signal(number, old)

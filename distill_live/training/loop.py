@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from distill_live.errors import TrainingError
+from distill_live.signals import StopFlag
 from distill_live.training.checkpoint import Snapshot, load_checkpoint, save_checkpoint
 from distill_live.training.progress import OnEvent, Progress
-from distill_live.training.stopping import Limits, Reason, StopFlag
+from distill_live.training.stopping import Limits, Reason
 
 _TELL_EVERY_S = 0.25
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from distill_live.errors import TrainingError
 from distill_live.models.file import ModelFile, read_model, save_model
+from distill_live.signals import StopFlag
 from distill_live.training.assemble import arrays, fresh_prior, prior_data
 from distill_live.training.loop import Loop, Outcome
 from distill_live.training.machine import torch_threads
@@ -20,7 +21,7 @@ from distill_live.training.options import SHORTEST_BUDGET_S, usable_cores
 from distill_live.training.prior_task import PriorTask
 from distill_live.training.progress import Notice, OnEvent
 from distill_live.training.run import FINISH_SHARE, Trained
-from distill_live.training.stopping import Limits, StopFlag
+from distill_live.training.stopping import Limits
 
 DEFAULT_BUDGET_S: Final = 180.0
 

@@ -22,6 +22,7 @@ import torch
 from distill_live.audio.corpus import scan_corpus
 from distill_live.codec.model import ConvVQVAE
 from distill_live.models.file import SavedGrid
+from distill_live.signals import StopFlag
 from distill_live.training.assemble import Learned, encode_corpus, fresh_prior, prior_data, save_learned
 from distill_live.training.codec_task import CodecTask
 from distill_live.training.loop import Loop, Outcome
@@ -31,7 +32,7 @@ from distill_live.training.memorisation import measure
 from distill_live.training.options import TrainOptions
 from distill_live.training.prior_task import PriorTask
 from distill_live.training.progress import Notice, OnEvent, ProgressLog
-from distill_live.training.stopping import Limits, StopFlag
+from distill_live.training.stopping import Limits
 from distill_live.training.workdir import WorkFolder, fingerprint
 
 CODEC_SHARE: Final = 0.75  # of what is left after scanning: a minute of sound taught the prior all it can in 10 s

@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from multiprocessing.connection import Connection
 from typing import Any
 
 import pytest
 
 from distill_live.control.bridge import BridgeSettings, run_bridge
 from distill_live.control.client import OscClient
-from distill_live.link import Link, Message, link_pair
+from distill_live.link import End, Link, Message, link_pair
 from distill_live.params import Param, Registry
 
 PARAMS = (
@@ -139,7 +138,7 @@ def open_rig(settings: BridgeSettings) -> Iterator[Rig]:
         client.close()
 
 
-def _start(engine: Connection, supervisor: Connection, settings: BridgeSettings) -> Any:
+def _start(engine: End, supervisor: End, settings: BridgeSettings) -> Any:
     process = multiprocessing.get_context("spawn").Process(
         target=run_bridge, args=(settings, supervisor, engine), daemon=True
     )

@@ -111,6 +111,7 @@ def test_ports_are_found_by_a_part_of_their_name():
     assert find_port("launch", names) is None
 
 
+@pytest.mark.e2e
 class TestOverJack:
     pytestmark = needs_jack
 

@@ -6,13 +6,13 @@ import os
 import signal
 import sys
 import time
-from multiprocessing.connection import Connection
 
-from distill_live.engine.supervisor import ChildSpec, Supervisor, terminate_like_interrupt
-from distill_live.link import Link
+from distill_live.engine.supervisor import ChildSpec, Supervisor
+from distill_live.link import End, Link
+from distill_live.signals import StopFlag, stop_on_signals
 
 
-def obedient(settings: str, connection: Connection, *siblings: Connection) -> None:
+def obedient(settings: str, connection: End, *siblings: End) -> None:
     """Answers, fades, quits; tells a sibling it is there."""
     link = Link(connection)
     link.send(
@@ -30,19 +30,19 @@ def obedient(settings: str, connection: Connection, *siblings: Connection) -> No
                 return
 
 
-def dies(settings: int, connection: Connection) -> None:
+def dies(settings: int, connection: End) -> None:
     """Ends with the exit code it is given."""
     Link(connection).send({"type": "last words"})
     sys.exit(settings)
 
 
-def hopeless(settings: None, connection: Connection) -> None:
+def hopeless(settings: None, connection: End) -> None:
     """Says why it will never work, and ends."""
     Link(connection).send({"type": "fatal", "code": "refused", "text": "no.", "exit_code": 1})
     sys.exit(2)
 
 
-def stubborn(settings: None, connection: Connection) -> None:
+def stubborn(settings: None, connection: End) -> None:
     """Hears nothing; only SIGKILL ends it."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     Link(connection).send({"type": "hello"})
@@ -62,19 +62,16 @@ def parent() -> None:
     from distill_live.audio.ring import SharedRing
 
     ring = SharedRing.create(1024, 2)
-    with terminate_like_interrupt():
-        try:
-            with Supervisor(lambda _name, message: say(*message.get("what", "").split())) as supervisor:
-                for name in "ab":
-                    supervisor.start(ChildSpec(name, obedient, name, fades=True))
-                say(os.getpid(), supervisor.pid("a"), supervisor.pid("b"), ring.name)
-                while True:
-                    supervisor.poll(0.1)
-        except KeyboardInterrupt:
-            say("bye")
-        finally:
-            ring.close()
-            ring.unlink()
+    with stop_on_signals(StopFlag(), patient=True) as stop:
+        with Supervisor(lambda _name, message: say(*message.get("what", "").split())) as supervisor:
+            for name in "ab":
+                supervisor.start(ChildSpec(name, obedient, name, fades=True))
+            say(os.getpid(), supervisor.pid("a"), supervisor.pid("b"), ring.name)
+            while not stop.is_set():
+                supervisor.poll(0.1)
+        say("bye")
+        ring.close()
+        ring.unlink()
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ import pytest
 
 from distill_live.errors import ModelFileError, TrainingError
 from distill_live.models import container
+from distill_live.signals import StopFlag
 from distill_live.training.loop import Loop, best_path, last_path
 from distill_live.training.progress import Notice, Progress, ProgressLog, to_line
-from distill_live.training.stopping import Limits, StopFlag
+from distill_live.training.stopping import Limits
 from tests.training.toy import LineTask
 
 ROOT = Path(__file__).parents[2]

@@ -16,12 +16,12 @@ from distill_live.errors import CorpusError, DistillError, TrainingError, UsageE
 from distill_live.models.file import read_model
 from distill_live.models.playable import load_playable
 from distill_live.models.transcode import decode_sound, encode_mel, encode_sound
+from distill_live.signals import StopFlag
 from distill_live.training import codec_task
 from distill_live.training.options import TrainOptions
 from distill_live.training.progress import Event, Notice, Progress
 from distill_live.training.retrain import retrain_prior
 from distill_live.training.run import train_model
-from distill_live.training.stopping import StopFlag
 from distill_live.training.workdir import work_folder
 from tests.fixtures import tiny_model_file
 from tests.training.sounds import write_corpus

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from distill_live.signals import StopFlag, stop_on_signals
 from distill_live.training.checkpoint import (
     Snapshot,
     load_module,
@@ -16,7 +17,7 @@ from distill_live.training.checkpoint import (
     optimizer_state,
 )
 from distill_live.training.loop import Loop, Validation
-from distill_live.training.stopping import Limits, StopFlag, stop_on_signals
+from distill_live.training.stopping import Limits
 
 
 class LineTask:

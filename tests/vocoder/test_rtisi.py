@@ -184,15 +184,25 @@ def test_noise_keeps_its_level():
     assert abs(level_db(VOCODER.forward(mel_of(sound))) - level_db(sound)) < 1.0
 
 
-@pytest.mark.parametrize("sound", [noise(6.0), sine(1000.0, 6.0)], ids=["noise", "sine"])
-def test_hops_meet_without_a_seam(sound):
-    """The largest steps from sample to sample are no larger where hops meet than inside them."""
-    again = VOCODER.forward(mel_of(sound))[HOP * 8 : -HOP * 8]
-    steps = np.abs(np.diff(again))
-    at_edge = np.arange(1, len(again)) % HOP == 0
-    near_edge = at_edge | np.roll(at_edge, -1) | np.roll(at_edge, 1)
-    edge, inside = np.percentile(steps[near_edge], 99), np.percentile(steps[~near_edge], 99)
+@pytest.mark.parametrize(
+    "sounds", [[noise(6.0, seed=seed) for seed in range(6)], [sine(1000.0, 6.0)]], ids=["noise", "sine"]
+)
+def test_hops_meet_without_a_seam(sounds):
+    """The largest steps from sample to sample are no larger where hops meet than inside them.
+
+    Six noises, since the largest steps of one are so few that their size is chance (0.02 from one to the next).
+    """
+    steps = np.concatenate([steps_by_place(sound) for sound in sounds])
+    near_edge = np.r_[HOP - 2, HOP - 1, 0]
+    edge = np.percentile(steps[:, near_edge], 99)
+    inside = np.percentile(np.delete(steps, near_edge, axis=1), 99)
     assert edge < 1.1 * inside
+
+
+def steps_by_place(sound):
+    """``|x[n + 1] - x[n]|`` of the vocoded sound, ``[hops, HOP]``: place HOP - 1 is where hops meet."""
+    again = VOCODER.forward(mel_of(sound))[HOP * 8 : -HOP * 8 + 1]
+    return np.abs(np.diff(again)).reshape(-1, HOP)
 
 
 def test_the_level_does_not_tremble_at_the_rate_of_the_hops():
