@@ -34,24 +34,22 @@ def tiny_playable(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pla
 
 
 @pytest.fixture
-def live_torch() -> Iterator[None]:
-    """Torch as a process that plays has it, and as it was again afterwards."""
-    import torch
+def live_numbers() -> Iterator[None]:
+    """Numbers as a process that plays has them, and as they were again afterwards."""
+    from distill_live.engine.live_setup import flush_denormals, prepare_live
 
-    from distill_live.engine.torch_setup import prepare_torch
-
-    threads = torch.get_num_threads()
-    prepare_torch()
+    prepare_live()
     yield
-    torch.set_num_threads(threads)
+    flush_denormals(False)
 
 
 @pytest.fixture(autouse=True)
 def denormals_come_back() -> Iterator[None]:
     """Whatever a test has set for the live path, hypothesis needs subnormal numbers in the next."""
     yield
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_flush_denormal(False)
+    setup = sys.modules.get("distill_live.engine.live_setup")
+    if setup is not None:
+        setup.flush_denormals(False)
 
 
 @pytest.fixture

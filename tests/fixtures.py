@@ -13,7 +13,7 @@ from distill_live.codec.model import VQDecoder, VQEncoder
 from distill_live.models.container import Array
 from distill_live.models.file import SavedGrid, new_metadata, save_model
 from distill_live.models.playable import Playable, load_playable, vocoder_metadata
-from distill_live.prior.base import Prior
+from distill_live.prior.network import Prior
 from distill_live.prior.recurrent import RecurrentConfig, RecurrentPrior
 from distill_live.vocoder.rtisi import RtisiConfig
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from distill_live.audio.wavfile import WavWriter
-from distill_live.engine.torch_setup import prepare_torch
+from distill_live.engine.live_setup import prepare_live
 from distill_live.errors import AudioFileError
 from distill_live.models.library import resolve
 from distill_live.models.playable import Playable, load_playable
@@ -20,7 +20,7 @@ RATE = 48000
 
 def open_model(name: str | None) -> Playable:
     """A model by path, library name, or None for the factory model, in a process set for the live path."""
-    prepare_torch()
+    prepare_live()
     return load_playable(resolve(name))
 
 

@@ -1,13 +1,16 @@
-"""The live quantiser: residual nearest neighbour and look-up over plain tensors.
+"""The live quantiser: residual nearest neighbour and look-up over plain arrays.
 
-Equal to the training library's ``ResidualVQ`` in use (a test holds them together), without importing it: the engine
-must start fast. Knows nothing of networks or grids. Pure functions of the vectors: any thread.
+Equal to the training library's ``ResidualVQ`` in use (a test holds them together), without importing it or torch: the
+engine must start fast. Knows nothing of networks or grids. Pure functions of the vectors: any thread.
 """
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.int16]
 
 MUTED = -1  # a code that stands for the zero vector: its level is silent
 
@@ -16,17 +19,18 @@ class Codebooks:
     """Residual codebooks: level 0 quantises a latent, each further level what is left of it.
 
     Args:
-        vectors: float32 ``[Q, K, D]``, level by level, coarse to fine.
+        vectors: float32 ``[Q, K, D]``, level by level, coarse to fine; copied.
 
-    >>> books = Codebooks(torch.tensor([[[0.0, 0.0], [4.0, 4.0]], [[0.0, 0.0], [0.0, 1.0]]]))
-    >>> books.encode(torch.tensor([[4.1, 4.9]])).tolist(), books.decode(torch.tensor([[1, -1]])).tolist()
+    >>> books = Codebooks(np.array([[[0.0, 0.0], [4.0, 4.0]], [[0.0, 0.0], [0.0, 1.0]]], np.float32))
+    >>> books.encode(np.array([[4.1, 4.9]], np.float32)).tolist(), books.decode(np.array([[1, -1]])).tolist()
     ([[1, 1]], [[4.0, 4.0]])
     """
 
-    def __init__(self, vectors: Tensor) -> None:
-        assert vectors.ndim == 3, vectors.shape
-        self.vectors = vectors.detach().to(torch.float32).contiguous()
-        self._half_norms = 0.5 * self.vectors.square().sum(-1)  # [Q, K]
+    def __init__(self, vectors: npt.ArrayLike) -> None:
+        self.vectors: Floats = np.array(vectors, np.float32, order="C")
+        assert self.vectors.ndim == 3, self.vectors.shape
+        self.vectors.setflags(write=False)
+        self._half_norms = np.float32(0.5) * np.square(self.vectors).sum(-1)  # [Q, K]
 
     @property
     def levels(self) -> int:
@@ -41,38 +45,23 @@ class Codebooks:
     def dim(self) -> int:
         return self.vectors.shape[2]
 
-    def encode(self, latents: Tensor) -> Tensor:
-        """Codes int64 ``[N, Q]`` of latents ``[N, D]``."""
-        residual, codes = latents, []
-        for vectors, half_norms in zip(self.vectors, self._half_norms, strict=True):
-            code = (residual @ vectors.T - half_norms).argmax(-1)  # the largest is the nearest
-            residual = residual - vectors[code]
-            codes.append(code)
-        return torch.stack(codes, -1)
+    def encode(self, latents: Floats) -> Codes:
+        """Codes int16 ``[N, Q]`` of latents ``[N, D]``."""
+        residual = latents
+        codes = np.empty((len(latents), self.levels), np.int16)
+        for level, (vectors, half_norms) in enumerate(zip(self.vectors, self._half_norms, strict=True)):
+            codes[:, level] = (residual @ vectors.T - half_norms).argmax(-1)  # the largest is the nearest
+            residual = residual - vectors[codes[:, level]]
+        return codes
 
-    def decode(self, codes: Tensor) -> Tensor:
+    def decode(self, codes: npt.NDArray[np.integer]) -> Floats:
         """Latents ``[N, D]`` of codes ``[N, Q]``; ``MUTED`` (any negative code) leaves its level out.
 
         Raises:
             IndexError: when a code is no entry of its codebook.
         """
-        return self.decode_levels(codes).sum(0)
-
-    def decode_levels(self, codes: Tensor) -> Tensor:
-        """What each level adds: ``[Q, N, D]`` for codes ``[N, Q]``."""
-        parts = [vectors[codes[:, level].clamp_min(0)] for level, vectors in enumerate(self.vectors)]
-        muted = (codes < 0).T.unsqueeze(-1)
-        return torch.stack(parts).masked_fill(muted, 0.0)
-
-    def distance(self, latents: Tensor) -> Tensor:
-        """How far each of ``[N, D]`` latents lies from what its own codes decode to, ``[N]``."""
-        return (latents - self.decode(self.encode(latents))).norm(dim=-1)
-
-
-def blend(first: Tensor, second: Tensor, amount: float | Tensor) -> Tensor:
-    """Latents between two: ``first`` at amount 0, ``second`` at 1. Exact at both ends.
-
-    >>> blend(torch.tensor([0.0, 2.0]), torch.tensor([1.0, 4.0]), 0.5).tolist()
-    [0.5, 3.0]
-    """
-    return first * (1.0 - amount) + second * amount
+        latents = np.zeros((len(codes), self.dim), np.float32)
+        for level, vectors in enumerate(self.vectors):
+            chosen = codes[:, level]
+            latents += np.where((chosen < 0)[:, None], np.float32(0.0), vectors[np.maximum(chosen, 0)])
+        return latents

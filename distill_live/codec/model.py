@@ -3,19 +3,20 @@
 Mels are in dB on the outside and scaled inside. Everything is causal and streams column by column without latency.
 Latents are centred on silence: the latent of endless silence is exactly zero, so a stream that begins equals one that
 was silent before, and a latent of zeros (every level muted) is the code of silence. Knows nothing of audio or files.
-The engine uses encoder and decoder, which do not import ``vector_quantize_pytorch``. Any thread.
+This is the form that learns; what plays is ``live.py``, numpy built from the same plan. Any thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from distill_live.codec import plan
 from distill_live.codec.codebooks import Codebooks
 from distill_live.codec.config import VQVAEConfig
 from distill_live.codec.layers import (
@@ -27,36 +28,13 @@ from distill_live.codec.layers import (
     StreamingChain,
     StreamingLayer,
 )
+from distill_live.codec.live import LiveDecoder, LiveEncoder
 from distill_live.codec.patches import principal_patches
+from distill_live.codec.plan import DB_PER_UNIT
 from distill_live.codec.quantizer import QuantizerWrapper
-
-DB_PER_UNIT: Final = 25.0  # inside the networks a mel is (dB - floor) / 25: 0 is silence, 4 is full scale
 
 _FRAMES_AT_ONCE: Final = 2048  # of a long recording; a multiple of every grid's column
 _FIRST_SHARE: Final = 0.1  # of the networks' last layers that is left beside a fitted linear codec
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One change of rate: how many bands and frames become one, and into how many channels."""
-
-    bands_in: int
-    ratio: tuple[int, int]
-    channels: int
-
-
-def stages(config: VQVAEConfig) -> tuple[Stage, ...]:
-    """The changes of rate from mels to latents: 4, 4 and the rest in frequency; 2, 2 and the rest in time.
-
-    >>> [stage.ratio for stage in stages(VQVAEConfig(grid="reference"))]
-    [(4, 2), (4, 2), (1, 4)]
-    """
-    rest = (config.n_mels // config.grid.rows // 16, config.grid.frames_per_column // 4)
-    return (
-        Stage(config.n_mels, (4, 2), config.channels),
-        Stage(config.n_mels // 4, (4, 2), 2 * config.channels),
-        Stage(config.n_mels // 16, rest, 5 * config.channels),
-    )
 
 
 class VQEncoder(StreamingLayer):
@@ -68,14 +46,8 @@ class VQEncoder(StreamingLayer):
     def __init__(self, config: VQVAEConfig) -> None:
         super().__init__()
         self.config = config
-        layers: list[nn.Module] = []
-        channels = 1
-        for stage in stages(config):
-            layers += _down(channels, stage)
-            channels = stage.channels
-        layers += [ChannelNorm(channels), nn.Conv2d(channels, config.codebook_dim, 1)]
-        self.net = StreamingChain(layers)
-        patch = _patch_shape(config)
+        self.net = StreamingChain(map(_built, plan.encoder_plan(config)))
+        patch = plan.patch_shape(config)
         self.patch = nn.Conv2d(1, config.codebook_dim, patch, patch, bias=False)
         self.block = config.grid.frames_per_column
         self.past = self.net.past
@@ -105,14 +77,8 @@ class VQDecoder(StreamingLayer):
     def __init__(self, config: VQVAEConfig) -> None:
         super().__init__()
         self.config = config
-        plan = stages(config)
-        channels = plan[-1].channels
-        layers: list[nn.Module] = [nn.Conv2d(config.codebook_dim, channels, 1)]
-        for stage, channels_out in zip(reversed(plan), (plan[1].channels, plan[0].channels, 1), strict=True):
-            layers += _up(channels, stage, channels_out)  # the last one is linear, as a log-mel needs it
-            channels = channels_out
-        self.net = StreamingChain(layers)
-        patch = _patch_shape(config)
+        self.net = StreamingChain(map(_built, plan.decoder_plan(config)))
+        patch = plan.patch_shape(config)
         self.patch = nn.ConvTranspose2d(config.codebook_dim, 1, patch, patch, bias=False)
         self.past = self.net.past
         self.time_ratio = float(config.grid.frames_per_column)
@@ -162,7 +128,7 @@ class ConvVQVAE(nn.Module):
     def fit_patches(self, mels: Sequence[Tensor]) -> None:
         """Begin as the best linear codec of recordings ``[n_mels, frames]`` in dB; networks add little yet."""
         above_silence = [(mel - self.config.floor_db) / DB_PER_UNIT for mel in mels]
-        basis = principal_patches(above_silence, *_patch_shape(self.config), self.config.codebook_dim)
+        basis = principal_patches(above_silence, *plan.patch_shape(self.config), self.config.codebook_dim)
         self.encoder.patch.weight.copy_(basis.components[:, None] / basis.scale)
         self.decoder.patch.weight.copy_(basis.components[:, None] * basis.scale)
         for net in (self.encoder.net, self.decoder.net):
@@ -209,21 +175,31 @@ def from_positions(vectors: Tensor, rows: int) -> Tensor:
     return vectors.unflatten(1, (-1, rows)).permute(0, 3, 2, 1)
 
 
-def _patch_shape(config: VQVAEConfig) -> tuple[int, int]:
-    """Bands and frames that one latent stands for."""
-    return config.n_mels // config.grid.rows, config.grid.frames_per_column
+def live_encoder(encoder: VQEncoder) -> LiveEncoder:
+    """The encoder as it is played, with the weights it has now."""
+    return LiveEncoder(encoder.config, _arrays(encoder))
 
 
-def _down(channels: int, stage: Stage) -> list[nn.Module]:
-    ratio_f, ratio_t = stage.ratio
-    kernel_f = ratio_f if ratio_f == stage.bands_in else 2 * ratio_f if ratio_f > 1 else 3
-    kernel = (min(kernel_f, stage.bands_in), 2 * ratio_t)
-    conv = CausalConv2d(channels, stage.channels, bands=stage.bands_in, kernel=kernel, stride=stage.ratio)
-    norm = [ChannelNorm(channels)] if channels > 1 else []
-    return [*norm, conv, ResidualBlock(stage.channels, bands=stage.bands_in // ratio_f)]
+def live_decoder(decoder: VQDecoder) -> LiveDecoder:
+    """The decoder as it is played, with the weights it has now."""
+    return LiveDecoder(decoder.config, _arrays(decoder))
 
 
-def _up(channels: int, stage: Stage, channels_out: int) -> list[nn.Module]:
-    bands = stage.bands_in // stage.ratio[0]
-    up = CausalUpsample2d(channels, channels_out, bands=bands, ratio=stage.ratio)
-    return [ResidualBlock(channels, bands=bands), ChannelNorm(channels), up]
+def _arrays(module: nn.Module) -> dict[str, np.ndarray[Any, Any]]:
+    return {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
+
+
+def _built(layer: plan.Layer) -> nn.Module:
+    match layer:
+        case plan.Conv():
+            return CausalConv2d(
+                layer.channels_in, layer.channels_out, bands=layer.bands, kernel=layer.kernel, stride=layer.stride
+            )
+        case plan.Upsample():
+            return CausalUpsample2d(layer.channels_in, layer.channels_out, bands=layer.bands, ratio=layer.ratio)
+        case plan.Residual():
+            return ResidualBlock(layer.channels, bands=layer.bands, kernel_time=layer.kernel_time)
+        case plan.Norm():
+            return ChannelNorm(layer.channels)
+        case plan.Point():
+            return nn.Conv2d(layer.channels_in, layer.channels_out, 1)

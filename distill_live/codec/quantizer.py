@@ -89,12 +89,13 @@ class QuantizerWrapper(nn.Module):
         return vectors, codes, losses.sum()
 
     def codebooks(self) -> Codebooks:
-        """The codebooks as plain tensors ``[Q, K, D]``, for the live path and the model file."""
-        return Codebooks(torch.stack([layer._codebook.embed[0] for layer in self.rvq.layers]).clone())
+        """The codebooks as plain arrays ``[Q, K, D]``, for the live path and the model file."""
+        return Codebooks(torch.stack([layer._codebook.embed[0] for layer in self.rvq.layers]).detach().cpu().numpy())
 
     def load_codebooks(self, books: Codebooks) -> None:
         """Take codebooks from a model file."""
-        self._fill(books.vectors, torch.ones(books.vectors.shape[:2]), _FRESH)
+        vectors = torch.from_numpy(books.vectors.copy())
+        self._fill(vectors, torch.ones(vectors.shape[:2]), _FRESH)
 
     def _fill(self, vectors: Tensor, counts: Tensor, origin: int) -> None:
         """Set all codebooks; ``counts``: how often each code is used, 1 on average, ``[Q, K]``."""

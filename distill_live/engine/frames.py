@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 Mel = npt.NDArray[np.float32]
 
@@ -20,7 +19,7 @@ class FrameDecoder:
     """The streaming decoder, column by column.
 
     Args:
-        decoder: a ``codec.model.VQDecoder`` in eval mode.
+        decoder: the model's ``codec.live.LiveDecoder``.
         frames_per_column: mel frames that one column becomes.
     """
 
@@ -38,10 +37,7 @@ class FrameDecoder:
     def decode(self, column: int, latents: npt.NDArray[np.float32]) -> None:
         """Decode one column from its latents ``[H, D]``; what was decoded after it is dropped."""
         self.drop_from(column)
-        x = torch.from_numpy(np.ascontiguousarray(latents.T))[None, :, :, None]
-        mel, after = self.decoder.step(x, self._before[column])
-        self._mel[column] = mel[0, 0].numpy()
-        self._before[column + 1] = after
+        self._mel[column], self._before[column + 1] = self.decoder.step(latents[None], self._before[column])
 
     def frames(self, first: int, count: int) -> Mel:
         """Mel frames ``[n_mels, count]`` in dB, contiguous."""

@@ -1,6 +1,6 @@
 """The loader process: encodes sounds for the bank beside the engine, at low priority.
 
-Idle and small until the first request; then it imports torch and loads the model. The render loop reads no file.
+Idle and small until the first request; then it loads the model. The render loop reads no file.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class _Worker:
             return {"ticket": message["ticket"], "error": str(error)}
 
     def _encode(self, name: str) -> dict[str, Any]:
+        from distill_live.engine.live_setup import prepare_live
         from distill_live.engine.take import encode_codes
-        from distill_live.engine.torch_setup import prepare_torch
         from distill_live.models.library import sound_path
         from distill_live.models.playable import load_playable
         from distill_live.models.transcode import sound_codes
 
         path = sound_path(name)
         if self._model is None:
-            prepare_torch()
+            prepare_live()
             self._model = load_playable(self.path)
         return encode_codes(sound_codes(self._model, path))

@@ -18,7 +18,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from distill_live.audio.smoothing import equal_power_fades
 from distill_live.codes.bank import Bank, Slot, slot_number
@@ -294,9 +293,7 @@ class Performance:
 
     def render_block(self) -> Block:
         """The next block, float32 ``[2, 512]``."""
-        with torch.inference_mode():
-            music = self._music()
-        out = self.chain.process(np.repeat(music[None], CHANNELS, axis=0))
+        out = self.chain.process(np.repeat(self._music()[None], CHANNELS, axis=0))
         if self._panicking:
             out = out * FADE_OUT
             self.chain.reset()
@@ -326,10 +323,9 @@ class Performance:
 
     def _prime(self) -> None:
         """Give the vocoder the frames it looks ahead at before the first block; they commit nothing yet."""
-        with torch.inference_mode():
-            self._decode_up_to(self._ahead // self._n)
-            for frame in range(self._ahead):
-                _, self._voice = self.vocoder.step(self.decoder.frames(frame, 1), self._voice)
+        self._decode_up_to(self._ahead // self._n)
+        for frame in range(self._ahead):
+            _, self._voice = self.vocoder.step(self.decoder.frames(frame, 1), self._voice)
 
     def _redecode(self) -> None:
         """Decode again from the column that sounds, and give the vocoder the new frames it has not committed."""

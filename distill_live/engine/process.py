@@ -5,8 +5,7 @@
 
 One thread renders; the recorder has a thread of its own that only writes files. The loop takes what has arrived right
 before each block, so an event sounds with the next block rendered, and a flood of messages costs no wake-ups. Child of
-the supervisor. The process loads torch (but neither torchaudio nor vector_quantize_pytorch); this module does not,
-because the parent imports it to start the child.
+the supervisor. The process loads neither torch nor anything else that only training needs.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from typing import Any, Final
 
 from distill_live.audio.ring import Count, Gauge, SharedRing
 from distill_live.codes.grid import CodeGrid
+from distill_live.engine.live_setup import prepare_live, thread_environment
 from distill_live.engine.priority import ENGINE_PRIORITY, request_realtime
 from distill_live.engine.tape import Tape
 from distill_live.engine.timing import Timings
-from distill_live.engine.torch_setup import prepare_torch, thread_environment
 from distill_live.errors import DistillError
 from distill_live.events import ROOT, ControlEvent
 from distill_live.link import End, Link, Message
@@ -63,7 +62,7 @@ def run_engine(settings: EngineSettings, supervisor: End, bridge: End, loader: E
     """The process's whole life; returns when the take is over, or the supervisor is gone."""
     thread_environment()
     up = Link(supervisor)
-    prepare_torch()
+    prepare_live()
     try:
         loop = LiveLoop(settings, up, Link(bridge), Link(loader))
     except DistillError as error:

@@ -1,6 +1,6 @@
 """Offline rendering: a performance driven by a list of events instead of by hands, bit-identical to the live one.
 
-Any process that has called ``torch_setup.prepare_torch``; no clock, no hardware.
+Any process that has called ``live_setup.prepare_live``; no clock, no hardware.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class PriorStream:
     """Columns 0, 1, 2 ... of one prior under one set of dice.
 
     Args:
-        prior: a ``prior.base.Prior``.
+        prior: a ``prior.base.LivePrior``.
         watch: notices a stream that loops or has fallen silent, and says what to start again from.
     """
 

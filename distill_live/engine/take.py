@@ -44,8 +44,6 @@ class TakeStart:
 
 def header(model: Playable, start: TakeStart, device_block: int = 0) -> dict[str, Any]:
     """The first line of a take log (without its type and version)."""
-    import torch
-
     return {
         "seed": start.seed,
         "model": model.sha256,
@@ -61,7 +59,6 @@ def header(model: Playable, start: TakeStart, device_block: int = 0) -> dict[str
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": {
             "distill_live": distill_live.__version__,
-            "torch": torch.__version__,
             "numpy": np.__version__,
             "python": platform.python_version(),
             "machine": platform.machine(),

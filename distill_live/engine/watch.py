@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from distill_live.codes.grid import Codes
 from distill_live.models.playable import Playable
@@ -19,11 +18,11 @@ SETTLE_COLUMNS = 3
 
 def code_loudness_db(model: Playable) -> npt.NDArray[np.float32]:
     """Loudest band, in dB, of each level-0 code when it is held alone: float32 ``[K]``."""
-    held = torch.from_numpy(model.vectors[0].copy())[:, :, None, None]
-    held = held.expand(-1, -1, model.rows, SETTLE_COLUMNS).contiguous()
-    with torch.inference_mode():
-        mel = model.decoder.forward(held)[:, 0, :, -model.frames_per_column :]
-    return mel.mean(-1).max(-1).values.numpy()
+    loudness = np.empty(model.codebook_size, np.float32)
+    for code, vector in enumerate(model.vectors[0]):
+        held = np.tile(vector, (SETTLE_COLUMNS, model.rows, 1))
+        loudness[code] = model.decoder.forward(held)[:, -model.frames_per_column :].mean(axis=1).max()
+    return loudness
 
 
 class Watch:

@@ -1,35 +1,30 @@
 """A model file as the parts that play: networks built from its configurations, filled with its weights, ready.
 
-Loads torch, but neither torchaudio nor ``vector_quantize_pytorch`` (a test in a subprocess holds it to that), because
-the engine waits for it. Knows nothing of audio devices or of how codes are edited. Any thread; what it returns is
-never changed again.
+Everything here is numpy: no torch is loaded (a test in a subprocess holds it to that), because the engine waits for it
+and pays for it. Knows nothing of audio devices or of how codes are edited. Any thread; what it returns is never changed
+again.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from distill_live.audio.mel import MelConfig
 from distill_live.codec.codebooks import Codebooks
 from distill_live.codec.config import VQVAEConfig
-from distill_live.codec.model import VQDecoder, VQEncoder
+from distill_live.codec.live import LiveDecoder, LiveEncoder
 from distill_live.errors import DistillError, ModelFileError
-from distill_live.models.container import Array
 from distill_live.models.file import ModelFile, SavedGrid, read_model
-from distill_live.prior.base import Prior, build_prior
+from distill_live.prior.base import LivePrior, live_prior
 from distill_live.prior.guard import Guard, guard_config
 from distill_live.vocoder.rtisi import RtisiConfig
 
 VOCODER: Final = "rtisi"
-
-M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -40,7 +35,7 @@ class Playable:
         name: the file's name without its suffix.
         path, sha256: where it lies, and what identifies it in takes and grids.
         codec, mel: configurations; ``codec.grid`` says rows and frames per column.
-        encoder, decoder, prior: networks in eval mode, without gradients.
+        encoder, decoder, prior: the networks as they are played.
         codebooks: the live quantiser, ``[Q, K, D]``.
         vocoder_config: how phases are found.
         grids: the corpus as codes, in the order of the file.
@@ -53,10 +48,10 @@ class Playable:
     sha256: str
     codec: VQVAEConfig
     mel: MelConfig
-    encoder: VQEncoder
-    decoder: VQDecoder
+    encoder: LiveEncoder
+    decoder: LiveDecoder
     codebooks: Codebooks
-    prior: Prior[Any]
+    prior: LivePrior[Any]
     vocoder_config: RtisiConfig
     grids: tuple[SavedGrid, ...]
     level_names: tuple[str, ...]
@@ -81,9 +76,7 @@ class Playable:
     @property
     def vectors(self) -> NDArray[np.float32]:
         """The codebooks as float32 ``[Q, K, D]``, a read-only view."""
-        vectors: NDArray[np.float32] = self.codebooks.vectors.numpy().view()
-        vectors.setflags(write=False)
-        return vectors
+        return self.codebooks.vectors
 
     @property
     def sounds(self) -> tuple[tuple[str, NDArray[np.int16]], ...]:
@@ -117,8 +110,8 @@ def load_playable(path: Path) -> Playable:
     file = read_model(path)
     try:
         prior, vocoder = _prior(file), _vocoder(file)
-        encoder = _filled(VQEncoder(file.codec), file.weights("codec.encoder"), "encoder")
-        decoder = _filled(VQDecoder(file.codec), file.weights("codec.decoder"), "decoder")
+        encoder = LiveEncoder(file.codec, file.weights("codec.encoder"))
+        decoder = LiveDecoder(file.codec, file.weights("codec.decoder"))
     except ModelFileError as error:
         raise ModelFileError(f"{path} cannot be used: {error.what}", fix=error.fix) from None
     return Playable(
@@ -129,7 +122,7 @@ def load_playable(path: Path) -> Playable:
         mel=file.mel,
         encoder=encoder,
         decoder=decoder,
-        codebooks=Codebooks(torch.tensor(file.tensors["codebooks"])),
+        codebooks=Codebooks(file.tensors["codebooks"]),
         prior=prior,
         vocoder_config=vocoder,
         grids=file.grids,
@@ -138,8 +131,8 @@ def load_playable(path: Path) -> Playable:
     )
 
 
-def _prior(file: ModelFile) -> Prior[Any]:
-    prior = build_prior(file.metadata["prior"])
+def _prior(file: ModelFile) -> LivePrior[Any]:
+    prior = live_prior(file.metadata["prior"], file.weights("prior"))
     wanted = (file.codec.grid.rows, file.codec.levels, file.codec.codebook_size)
     found = (prior.config.rows, prior.config.levels, prior.config.codebook_size)
     if wanted != found:
@@ -147,7 +140,7 @@ def _prior(file: ModelFile) -> Prior[Any]:
             f"its prior is for {found[0]} rows, {found[1]} levels and {found[2]} codes, its codec has {wanted}",
             fix="train the prior again with `distill-live prior`",
         )
-    return _filled(prior, file.weights("prior"), "prior")
+    return prior
 
 
 def _vocoder(file: ModelFile) -> RtisiConfig:
@@ -165,17 +158,3 @@ def _vocoder(file: ModelFile) -> RtisiConfig:
 def vocoder_metadata(config: RtisiConfig) -> dict[str, Any]:
     """What a model file says of its vocoder; the mel's numbers stand in ``mel``."""
     return {"kind": VOCODER, "look_ahead": config.look_ahead, "iterations": config.iterations}
-
-
-def _filled(module: M, weights: dict[str, Array], what: str) -> M:
-    """``module`` with exactly these weights, in eval mode and without gradients."""
-    state = module.state_dict()
-    if set(state) != set(weights):
-        odd = sorted(set(state) ^ set(weights))[0]
-        raise ModelFileError(f"its {what} does not fit its configuration ({odd[:60]!r})", fix="train it again")
-    given = {name: torch.tensor(array) for name, array in weights.items()}
-    for name, tensor in state.items():
-        if (tensor.shape, tensor.dtype) != (given[name].shape, given[name].dtype):
-            raise ModelFileError(f"the shape of {name[:60]!r} does not fit its {what}", fix="train it again")
-    module.load_state_dict(given)
-    return module.eval().requires_grad_(False)

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from distill_live.audio.files import read_audio
 from distill_live.audio.mel import log_mel
 from distill_live.codec.codebooks import Codebooks
-from distill_live.codec.config import VQVAEConfig
-from distill_live.codec.model import VQEncoder, from_positions, to_positions
+from distill_live.codec.live import LiveEncoder
 from distill_live.codes.grid import CodeGrid, load_grid
 from distill_live.errors import UsageError
 from distill_live.models.playable import Playable
@@ -29,32 +27,28 @@ Floats = NDArray[np.float32]
 _CHUNK_FRAMES: Final = 1024
 
 
-@torch.inference_mode()
-def encode_mel(encoder: VQEncoder, books: Codebooks, mel: Floats) -> Codes:
+def encode_mel(encoder: LiveEncoder, books: Codebooks, mel: Floats) -> Codes:
     """A log-mel ``[n_mels, T]`` in dB as codes int16 ``[W, H, Q]``; the last column is filled up with silence."""
-    config: VQVAEConfig = encoder.config
+    config = encoder.config
     columns = config.grid.columns(mel.shape[1])
     missing = columns * config.grid.frames_per_column - mel.shape[1]
     padded = np.pad(mel, ((0, 0), (0, missing)), constant_values=config.floor_db)
     state, pieces = encoder.initial_state(), []
     for start in range(0, padded.shape[1], _CHUNK_FRAMES):
-        piece = torch.from_numpy(np.ascontiguousarray(padded[:, start : start + _CHUNK_FRAMES]))
-        latents, state = encoder.step(piece[None, None], state)
-        pieces.append(books.encode(to_positions(latents)[0]))
-    codes = torch.cat(pieces).reshape(columns, config.grid.rows, config.levels)
-    return codes.numpy().astype(np.int16)
+        latents, state = encoder.step(padded[:, start : start + _CHUNK_FRAMES], state)
+        pieces.append(books.encode(latents.reshape(-1, config.codebook_dim)))
+    return np.concatenate(pieces).reshape(columns, config.grid.rows, config.levels)
 
 
-@torch.inference_mode()
 def decode_codes(model: Playable, codes: Codes) -> Floats:
     """Codes int16 ``[W, H, Q]`` (-1 mutes a level) as a log-mel ``[n_mels, W * frames_per_column]`` in dB."""
     columns = max(1, _CHUNK_FRAMES // model.frames_per_column)
     state, pieces = model.decoder.initial_state(), []
     for start in range(0, len(codes), columns):
-        piece = torch.from_numpy(codes[start : start + columns].astype(np.int64))
-        vectors = model.codebooks.decode(piece.flatten(0, 1))[None]
-        mel, state = model.decoder.step(from_positions(vectors, model.rows), state)
-        pieces.append(mel[0, 0].numpy())
+        piece = codes[start : start + columns]
+        vectors = model.codebooks.decode(piece.reshape(-1, model.levels))
+        mel, state = model.decoder.step(vectors.reshape(len(piece), model.rows, -1), state)
+        pieces.append(mel)
     decoded: Floats = np.maximum(np.concatenate(pieces, axis=1), np.float32(model.mel.floor_db))
     return decoded
 

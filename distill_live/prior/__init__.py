@@ -1,5 +1,6 @@
 """codes -> next codes: the autoregressive prior, its sampling, its guards, and what it is trained on.
 
-``params`` needs the standard library only, ``sampling`` and ``guard`` numpy only, the rest torch. Nothing is imported
-here: ask for the module that holds what you need. The prior never sees audio.
+What plays (``base``, ``sampling``, ``guard``, ``*_live``) needs numpy only, what learns (``network``, ``objective``,
+one module a kind) torch. Nothing is imported here: ask for the module that holds what you need. The prior never sees
+audio.
 """

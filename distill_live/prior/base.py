@@ -1,11 +1,11 @@
-"""What every prior is: an interface, its config, its state, and the registry of kinds.
+"""What every prior is while it plays: an interface, its config, its state, and the registry of kinds. No torch.
 
 A prior predicts one column of codes after the other. Inside a column it asks its caller to choose each code
 (``choose(logits, row, level)``), so that temperature, top-k, held and forced codes live outside, and finer levels see
 what was really chosen. States are immutable values: keep one to freeze, go back to one to rewind, copy one for a
-second voice. Knows nothing of audio, of the codec or of parameters.
+second voice. Knows nothing of audio, of the codec or of parameters. How a prior learns is ``network.py``.
 
-``step`` and ``prefill`` are called from the engine's one render thread, ``logits`` from training.
+Called from the engine's one render thread, or offline.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from distill_live.errors import ModelFileError
 from distill_live.prior.sampling import Choose
-from distill_live.prior.tokens import previous_columns
+from distill_live.weights import Arrays
 
 Column = NDArray[np.int16]
 """int16 ``[H, Q]``; several are ``[W, H, Q]``."""
@@ -39,7 +38,7 @@ class PriorConfig:
         rows, levels, codebook_size: H 1..64, Q 1..4, K 2..4096.
 
     Raises:
-        ValueError: for anything outside (``build_prior`` says it as a damaged model file).
+        ValueError: for anything outside (``prior_config`` says it as a damaged model file).
     """
 
     kind: ClassVar[str] = ""
@@ -54,7 +53,7 @@ class PriorConfig:
         check_range("codebook_size", self.codebook_size, 2, MAX_CODEBOOK)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; ``build_prior`` reads them back."""
+        """Plain JSON values; ``prior_config`` reads them back."""
         return {"kind": self.kind, **asdict(self)}
 
 
@@ -75,8 +74,16 @@ class PriorState:
 S = TypeVar("S", bound=PriorState)
 
 
-class Prior(nn.Module, ABC, Generic[S]):
-    """codes -> next codes."""
+class LivePrior(ABC, Generic[S]):
+    """codes -> next codes.
+
+    Args:
+        config: of ``config_class``.
+        weights: the tensors of a ``network.Prior``'s ``state_dict``, by name; kept as views where that can be.
+
+    Raises:
+        ModelFileError: when the weights do not fit the config.
+    """
 
     config: PriorConfig
     config_class: ClassVar[type[PriorConfig]]
@@ -84,7 +91,10 @@ class Prior(nn.Module, ABC, Generic[S]):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if "config_class" in cls.__dict__:
-            PRIORS[cls.config_class.kind] = cls
+            _KINDS[cls.config_class.kind] = cls
+
+    @abstractmethod
+    def __init__(self, config: Any, weights: Arrays) -> None: ...
 
     @abstractmethod
     def initial_state(self) -> S:
@@ -106,24 +116,6 @@ class Prior(nn.Module, ABC, Generic[S]):
             ModelFileError: when their shape or a code does not belong to this prior.
         """
 
-    @abstractmethod
-    def forward(self, previous: Tensor, columns: Tensor) -> Tensor:
-        """Teacher forcing: logits float32 ``[B, W, H, Q, K]``.
-
-        ``previous`` int64 ``[B, W, H, Q]`` is what is remembered (-1: begin token; training corrupts it), ``columns``
-        int64 ``[B, W, H, Q]`` what is being spelt: place ``n`` sees the places before it in its own column.
-        """
-
-    @abstractmethod
-    def set_biases(self, log_probabilities: Tensor) -> None:
-        """Set what a place says when nothing is known: float32 ``[H, Q, K]`` (training starts from the unigram)."""
-
-    def logits(self, columns: Tensor) -> Tensor:
-        """Teacher forcing on whole sequences that start with the begin token: ``[B, W, H, Q, K]``."""
-        columns = columns.long()
-        logits: Tensor = self(previous_columns(columns), columns)
-        return logits
-
     def checked(self, columns: Column) -> Column:
         """``columns`` as int16 ``[W, H, Q]``, or a ModelFileError."""
         c = self.config
@@ -140,39 +132,47 @@ class Prior(nn.Module, ABC, Generic[S]):
         return columns.astype(np.int16, copy=False)
 
 
-PRIORS: Final[dict[str, type[Prior[Any]]]] = {}
-"""Every kind by name, filled as their modules are imported; ``prior_classes`` imports them all."""
-
-_MODULES: Final = ("distill_live.prior.recurrent",)
+_KINDS: Final[dict[str, type[LivePrior[Any]]]] = {}
+_MODULES: Final = ("distill_live.prior.recurrent_live",)
 
 
-def prior_classes() -> dict[str, type[Prior[Any]]]:
+def live_kinds() -> dict[str, type[LivePrior[Any]]]:
     """All kinds there are, by name.
 
-    >>> sorted(prior_classes())
+    >>> sorted(live_kinds())
     ['recurrent']
     """
     for module in _MODULES:
         import_module(module)
-    return PRIORS
+    return _KINDS
 
 
-def build_prior(config: Mapping[str, Any]) -> Prior[Any]:
-    """A prior of fresh weights from ``PriorConfig.to_json`` values (those of a model file).
+def prior_config(config: Mapping[str, Any]) -> PriorConfig:
+    """A config from ``PriorConfig.to_json`` values (those of a model file).
 
     Raises:
         ModelFileError: for an unknown kind, a missing or unknown entry, or a value out of range.
     """
-    kinds = prior_classes()
+    kinds = live_kinds()
     kind = config.get("kind")
     if not isinstance(kind, str) or kind not in kinds:
         raise ModelFileError(f"there is no prior of kind {kind!r}, only {', '.join(sorted(kinds))}", fix="update")
-    cls = kinds[kind]
+    config_class = kinds[kind].config_class
     entries = {name: value for name, value in config.items() if name != "kind"}
-    unknown = set(entries) - {f.name for f in fields(cls.config_class)}
+    unknown = set(entries) - {f.name for f in fields(config_class)}
     if unknown:
         raise ModelFileError(f"the prior's config has an unknown entry {sorted(unknown)[0]!r}", fix="update")
     try:
-        return cls(cls.config_class(**entries))
+        return config_class(**entries)
     except (TypeError, ValueError) as error:
         raise ModelFileError(f"the prior's config is damaged: {error}", fix="restore the model file") from None
+
+
+def live_prior(config: Mapping[str, Any], weights: Arrays) -> LivePrior[Any]:
+    """A prior ready to play, from a model file's config and tensors.
+
+    Raises:
+        ModelFileError: as ``prior_config``, and when the weights do not fit.
+    """
+    checked = prior_config(config)
+    return live_kinds()[checked.kind](checked, weights)

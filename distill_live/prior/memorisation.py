@@ -15,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_live.prior.base import Column, Prior
+from distill_live.prior.base import Column
+from distill_live.prior.network import Prior
 from distill_live.prior.objective import PriorData, bits_per_code
 from distill_live.prior.sampling import Sampling, chooser
 

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distill_live.errors import CorpusError
-from distill_live.prior.base import Column, Prior
+from distill_live.prior.base import Column
 from distill_live.prior.baselines import MarkovBaseline
-from distill_live.prior.tokens import BEGIN
+from distill_live.prior.network import Prior
+from distill_live.prior.order import BEGIN
 
 NO_CODE: Final = BEGIN  # padding behind a grid shorter than a crop: counts for nothing
 HALVING: Final = 300.0  # steps over which the learning rate falls by the square root of two, and so on

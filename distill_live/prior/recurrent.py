@@ -21,44 +21,12 @@ same weights. Both agree to 1e-4 (contract S, tested). Knows nothing of sampling
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from distill_live.prior.base import Column, Prior, PriorConfig, PriorState, check_range
-from distill_live.prior.live import Affine, Floats, GruCell, LiveRecurrent
-from distill_live.prior.sampling import Choose
-from distill_live.prior.tokens import BEGIN, CodeEmbedding, places
-
-
-@dataclass(frozen=True)
-class RecurrentConfig(PriorConfig):
-    """Sizes of a ``RecurrentPrior``.
-
-    Attributes:
-        hidden, layers: of the GRU in time, 8..2048 and 1..4.
-        embedding, depth: width of a code's vector and of the GRU over places, 4..1024.
-        dropout: 0..0.9, in training only.
-    """
-
-    kind: ClassVar[str] = "recurrent"
-
-    hidden: int = 256
-    layers: int = 2
-    embedding: int = 48
-    depth: int = 128
-    dropout: float = 0.2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("hidden", self.hidden, 8, 2048)
-        check_range("layers", self.layers, 1, 4)
-        check_range("embedding", self.embedding, 4, 1024)
-        check_range("depth", self.depth, 4, 1024)
-        check_range("dropout", self.dropout, 0.0, 0.9, float)
+from distill_live.prior.network import Prior
+from distill_live.prior.recurrent_live import LiveRecurrentPrior, RecurrentConfig, RecurrentState
+from distill_live.prior.tokens import CodeEmbedding
 
 
 def adaptive_prior_config(vectors: int, codebook_size: int, rows: int, levels: int) -> RecurrentConfig:
@@ -83,17 +51,11 @@ def adaptive_prior_config(vectors: int, codebook_size: int, rows: int, levels: i
     return RecurrentConfig(**shape, hidden=256, layers=2, embedding=48, depth=128, dropout=0.2)
 
 
-@dataclass(frozen=True)
-class RecurrentState(PriorState):
-    """``hidden``: float32 ``[layers, hidden]``, read-only, before ``last`` was taken in."""
-
-    hidden: Floats
-
-
 class RecurrentPrior(Prior[RecurrentState]):
     """See the drawing at the top of this module."""
 
     config_class = RecurrentConfig
+    live_class = LiveRecurrentPrior
 
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__()
@@ -111,7 +73,6 @@ class RecurrentPrior(Prior[RecurrentState]):
         self.gain = nn.Parameter(torch.ones(N, c.embedding))
         self.biases = nn.Parameter(torch.zeros(N, c.codebook_size))
         self.dropout = nn.Dropout(c.dropout)
-        self._live: LiveRecurrent | None = None
 
     def forward(self, previous: Tensor, columns: Tensor) -> Tensor:
         before = self.embedding(previous)  # [B, W, N, E]
@@ -137,77 +98,3 @@ class RecurrentPrior(Prior[RecurrentState]):
     def set_biases(self, log_probabilities: Tensor) -> None:
         with torch.no_grad():
             self.biases.copy_(log_probabilities.flatten(0, 1))
-
-    def initial_state(self) -> RecurrentState:
-        last = np.full((self.config.rows, self.config.levels), BEGIN, np.int16)
-        return _state(np.zeros((self.config.layers, self.config.hidden), np.float32), last)
-
-    def step(self, state: RecurrentState, choose: Choose) -> tuple[Column, RecurrentState]:
-        live = self.live()
-        embedded = live.embed(state.last)
-        hidden = live.advance(embedded, state.hidden)
-        column = live.spell(embedded, hidden[-1], choose).reshape(state.last.shape)
-        return column, _state(hidden, column)
-
-    def prefill(self, columns: Column, state: RecurrentState) -> RecurrentState:
-        live, hidden, last = self.live(), state.hidden, state.last
-        for column in self.checked(columns):
-            hidden, last = live.advance(live.embed(last), hidden), column
-        return _state(hidden, last.copy()) if len(columns) else state
-
-    def live(self) -> LiveRecurrent:
-        """The weights as numpy views (on the CPU they follow every change made in place)."""
-        if self._live is None:
-            self._live = _export(self)
-        return self._live
-
-    def train(self, mode: bool = True) -> RecurrentPrior:
-        self._live = None
-        return super().train(mode)
-
-    def _apply(self, fn: Any, recurse: bool = True) -> RecurrentPrior:
-        self._live = None  # .to(), .float() and the like replace the tensors the views look at
-        return super()._apply(fn, recurse)
-
-
-def _state(hidden: Floats, last: Column) -> RecurrentState:
-    hidden.setflags(write=False)
-    last.setflags(write=False)
-    return RecurrentState(last=last, hidden=hidden)
-
-
-def _export(prior: RecurrentPrior) -> LiveRecurrent:
-    c = prior.config
-    order = places(c.rows, c.levels)
-    return LiveRecurrent(
-        entries=_numpy(prior.embedding.tables).reshape(-1, c.embedding),
-        first=np.array([level * (c.codebook_size + 1) for _, level in order]),
-        sorts=order,
-        codebook_size=c.codebook_size,
-        take_in=_affine(prior.take_in),
-        time=tuple(_cell(prior.time, layer) for layer in range(c.layers)),
-        start=_affine(prior.start),
-        context=_affine(prior.context),
-        echo=_numpy(prior.echo),
-        place=_numpy(prior.place),
-        depth=_cell(prior.depth, 0),
-        query=_affine(prior.query),
-        gain=_numpy(prior.gain),
-        codes=_numpy(prior.embedding.tables)[:, :-1],
-        biases=_numpy(prior.biases),
-    )
-
-
-def _numpy(tensor: Tensor) -> Floats:
-    return tensor.detach().float().cpu().numpy()
-
-
-def _affine(linear: nn.Linear) -> Affine:
-    return Affine(_numpy(linear.weight), _numpy(linear.bias))
-
-
-def _cell(gru: nn.GRU, layer: int) -> GruCell:
-    return GruCell(
-        Affine(_numpy(getattr(gru, f"weight_ih_l{layer}")), _numpy(getattr(gru, f"bias_ih_l{layer}"))),
-        Affine(_numpy(getattr(gru, f"weight_hh_l{layer}")), _numpy(getattr(gru, f"bias_hh_l{layer}"))),
-    )

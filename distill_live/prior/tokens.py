@@ -1,29 +1,14 @@
-"""How codes become what a prior reads: order, begin token, one embedding table per level.
-
-Order is time-major: a column is complete before the next begins; inside it rows go low to high and, in a row, levels
-coarse before fine, so that a finer level is predicted knowing the coarser codes of its row. Place ``n`` of a column is
-``row * levels + level``. The begin token stands for "no column yet": -1 in a context, the last entry of every table.
+"""How codes become what a prior reads while it learns: one embedding table per level, the begin token its last entry.
 
 Knows nothing of time or networks. Torch; no threads of its own.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 import torch
 from torch import Tensor, nn
 
-BEGIN: Final = -1
-
-
-def places(rows: int, levels: int) -> tuple[tuple[int, int], ...]:
-    """(row, level) of every place of a column, in the order they are chosen.
-
-    >>> places(2, 2)
-    ((0, 0), (0, 1), (1, 0), (1, 1))
-    """
-    return tuple((row, level) for row in range(rows) for level in range(levels))
+from distill_live.prior.order import BEGIN
 
 
 def previous_columns(columns: Tensor) -> Tensor:

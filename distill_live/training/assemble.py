@@ -15,12 +15,12 @@ import torch
 from torch import nn
 
 from distill_live.audio.mel import MelConfig
-from distill_live.codec.model import ConvVQVAE
+from distill_live.codec.model import ConvVQVAE, live_encoder
 from distill_live.models.container import Array
 from distill_live.models.file import SavedGrid, new_metadata, save_model
 from distill_live.models.playable import vocoder_metadata
 from distill_live.models.transcode import encode_mel
-from distill_live.prior.base import Prior
+from distill_live.prior.network import Prior
 from distill_live.prior.objective import PriorData
 from distill_live.prior.recurrent import RecurrentPrior, adaptive_prior_config
 from distill_live.training.material import Material
@@ -39,13 +39,13 @@ class Learned:
 def encode_corpus(model: ConvVQVAE, material: Material, most_frames: int | None = None) -> tuple[SavedGrid, ...]:
     """Every recording as codes; with ``most_frames`` only the first ones, about so much (at least one of each part)."""
     model.eval()
-    books, seen = model.codebooks(), 0
+    encoder, books, seen = live_encoder(model.encoder), model.codebooks(), 0
     grids: list[SavedGrid] = []
     for piece in material.pieces:
         if most_frames is not None and seen > most_frames and any(not grid.held_out for grid in grids):
             break
         mel = piece.mel if most_frames is None else piece.mel[:, :most_frames]
-        codes = encode_mel(model.encoder, books, mel)
+        codes = encode_mel(encoder, books, mel)
         grids.append(SavedGrid(piece.name, codes, piece.held_out, min(piece.samples, mel.shape[1] * material.mel.hop)))
         seen += mel.shape[1]
     return tuple(grids)
@@ -81,7 +81,7 @@ def save_learned(
         **arrays(model.encoder, "codec.encoder"),
         **arrays(model.decoder, "codec.decoder"),
         **arrays(prior, "prior"),
-        "codebooks": model.codebooks().vectors.numpy(),
+        "codebooks": model.codebooks().vectors,
     }
     return save_model(path, metadata, weights, grids)
 

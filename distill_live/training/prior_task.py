@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from distill_live.prior.base import Prior
+from distill_live.prior.network import Prior
 from distill_live.prior.objective import PriorData, PriorObjective, PriorRecipe, early_stop
 from distill_live.training.checkpoint import (
     Snapshot,

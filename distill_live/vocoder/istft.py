@@ -51,18 +51,28 @@ class FrameTransform:
         self.hop = hop
         self.bins = n_fft // 2 + 1
         self.peak = np.float32(n_fft / 4.0)  # spectral peak of a full-scale sine
-        self._analysis = hann(n_fft) / self.peak
+        # numpy transforms without a norm in double precision; "forward" is twice as fast, and divides by n_fft
+        self._analysis = hann(n_fft) * np.float32(n_fft) / self.peak
         self._synthesis = synthesis_window(hann(n_fft), hop) * self.peak
         self._overlap_add = OverlapAdd(n_fft, hop)
 
     def analyse(self, frames: Floats) -> Spectra:
         """Frames ``[N, n_fft]`` of a signal to spectra complex64 ``[N, bins]``."""
-        spectra: Spectra = np.fft.rfft(frames * self._analysis).astype(np.complex64, copy=False)
-        return spectra
+        return self._transformed(frames * self._analysis)
+
+    def analyse_signal(self, signal: Floats) -> Spectra:
+        """All frames, one hop apart, of ``signal`` ``[n_fft + (N - 1) * hop]`` to spectra complex64 ``[N, bins]``."""
+        starts = range(0, len(signal) - self.n_fft + 1, self.hop)
+        frames = np.empty((len(starts), self.n_fft), np.float32)
+        for frame, start in zip(frames, starts, strict=True):
+            np.multiply(signal[start : start + self.n_fft], self._analysis, out=frame)
+        return self._transformed(frames)
 
     def synthesise(self, spectra: Spectra) -> Floats:
         """Spectra ``[N, bins]`` to windowed frames float32 ``[N, n_fft]``, ready to be added up at every hop."""
-        return np.fft.irfft(spectra, self.n_fft) * self._synthesis
+        frames: Floats = np.fft.irfft(spectra, self.n_fft).astype(np.float32, copy=False)
+        frames *= self._synthesis
+        return frames
 
     def finish(self, frame: Spectra, before: Floats) -> tuple[Floats, Floats]:
         """Add one frame ``[1, bins]`` onto what earlier frames left, float32 ``[n_fft - hop]``.
@@ -76,6 +86,6 @@ class FrameTransform:
         """All of what earlier frames left and frames ``[N, bins]`` add up to, float32 ``[n_fft + (N - 1) * hop]``."""
         return np.concatenate(self._overlap_add.step(self.synthesise(spectra), before))
 
-    def cut(self, signal: Floats) -> Floats:
-        """Frames one hop apart, a read-only view ``[N, n_fft]`` of ``signal``."""
-        return np.lib.stride_tricks.sliding_window_view(signal, self.n_fft)[:: self.hop]
+    def _transformed(self, windowed: Floats) -> Spectra:
+        spectra: Spectra = np.fft.rfft(windowed, norm="forward").astype(np.complex64, copy=False)
+        return spectra

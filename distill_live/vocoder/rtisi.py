@@ -174,7 +174,7 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
         """Phases ``[1, bins]`` of a frame that has just come in, from what the others say of its first three hops."""
         signal = self._transform.signal(state.magnitudes * state.phasors, state.tail)
         begun = signal[-len(self._first_look) :] * self._first_look
-        spectrum = np.fft.rfft(begun, self.config.n_fft)[None]
+        spectrum = np.fft.rfft(begun, self.config.n_fft, norm="forward")[None]
         return _unit(spectrum + _KEEP * self._any_phase)
 
     def _project(self, magnitudes: Floats, phasors: Spectra, tail: Floats, iterations: int) -> Spectra:
@@ -184,7 +184,7 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
         before: Spectra | None = None
         for _ in range(iterations):
             signal = transform.signal(magnitudes * phasors, tail)
-            spectra = transform.analyse(transform.cut(signal))
+            spectra = transform.analyse_signal(signal)
             ahead = spectra if before is None else spectra - pull * before
             phasors = _unit(ahead + _KEEP * phasors)
             before = spectra
@@ -204,7 +204,7 @@ def _unit(spectra: Spectra) -> Spectra:
 
 def _first_look_window(n_fft: int, hop: int) -> Floats:
     """Hann over the part of the newest frame that earlier frames reach into; its last hop is nobody's yet."""
-    return hann(n_fft - hop) / np.float32(n_fft / 4.0)
+    return hann(n_fft - hop) * np.float32(4.0)  # the transform divides by n_fft: 1.0 is a full-scale sine
 
 
 def _check(name: str, value: int, legal: tuple[int, int]) -> None:

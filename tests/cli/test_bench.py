@@ -108,7 +108,7 @@ def test_a_clock_needs_two_moments() -> None:
 # ------------------------------------------------------------------ what an event changed
 
 
-@pytest.mark.usefixtures("live_torch")
+@pytest.mark.usefixtures("live_numbers")
 def test_following_a_take_finds_what_each_event_changed(tiny_playable: object) -> None:
     model: Playable = tiny_playable()  # type: ignore[operator]
     log = (

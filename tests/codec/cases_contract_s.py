@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from distill_live.codec.config import GRIDS, VQVAEConfig
 from distill_live.codec.layers import CausalConv2d, CausalUpsample2d, ChannelNorm, ResidualBlock, StreamingChain
-from distill_live.codec.model import VQDecoder, VQEncoder
+from distill_live.codec.model import VQDecoder, VQEncoder, live_decoder, live_encoder
 from tests.contract_s import StreamingCase
 
 torch.set_num_threads(1)  # as in the live path; two threads on a busy machine are far slower than one
@@ -42,6 +42,18 @@ def _decoder(grid: str) -> StreamingCase:
     return StreamingCase(_seeded(lambda: VQDecoder(config)), _noise(2, config.codebook_dim, config.grid.rows, 12))
 
 
+def _live_encoder(grid: str) -> StreamingCase:
+    config = VQVAEConfig(grid=GRIDS[grid], channels=8)
+    mel = lambda: _mel(12 * config.grid.frames_per_column)()[0, 0].numpy()  # noqa: E731
+    return StreamingCase(lambda: live_encoder(_seeded(lambda: VQEncoder(config))()), mel, in_axis=-1, out_axis=0)
+
+
+def _live_decoder(grid: str) -> StreamingCase:
+    config = VQVAEConfig(grid=GRIDS[grid], channels=8)
+    latents = lambda: _noise(12, config.grid.rows, config.codebook_dim)().numpy()  # noqa: E731
+    return StreamingCase(lambda: live_decoder(_seeded(lambda: VQDecoder(config))()), latents, in_axis=0, out_axis=-1)
+
+
 CASES = (
     StreamingCase(_seeded(lambda: CausalConv2d(2, 3, bands=4, kernel=(3, 3))), _noise(2, 2, 4, 16)),
     StreamingCase(_seeded(lambda: CausalConv2d(2, 3, bands=4, kernel=(4, 8), stride=(2, 4))), _noise(2, 2, 4, 48)),
@@ -63,4 +75,6 @@ CASES = (
     ),
     *(_encoder(grid) for grid in GRIDS),
     *(_decoder(grid) for grid in GRIDS),
+    *(_live_encoder(grid) for grid in GRIDS),
+    *(_live_decoder(grid) for grid in GRIDS),
 )

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 MAP = ROOT / "patches" / "midi" / "generic-cc.toml"
 SECONDS = 60.0  # at most; a busy machine takes its time
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("own_home", "live_torch")]
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("own_home", "live_numbers")]
 needs_pd = pytest.mark.skipif(PD is None, reason="puredata-core is not installed")
 needs_oscsend = pytest.mark.skipif(shutil.which("oscsend") is None, reason="liblo-tools is not installed")
 

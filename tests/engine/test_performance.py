@@ -15,7 +15,7 @@ from distill_live.errors import DistillError, ParamError, TakeError, UnknownName
 from distill_live.events import ControlEvent, TakeWriter, read_take, set_event
 from distill_live.models.playable import Playable
 
-pytestmark = pytest.mark.usefixtures("live_torch")
+pytestmark = pytest.mark.usefixtures("live_numbers")
 Events = Sequence[tuple[int, ControlEvent]]
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from distill_live.errors import ModelFileError
 from distill_live.models.container import read_container, write_container
@@ -22,18 +21,18 @@ from tests.fixtures import tiny_model_file
 def test_a_saved_model_plays_on_every_grid(tiny_playable, grid, levels):
     model = tiny_playable(seed=1, levels=levels, grid=grid)
     column, _ = model.prior.step(model.prior.initial_state(), lambda logits, row, level: int(logits.argmax()))
-    latents = model.codebooks.decode(torch.from_numpy(column.astype(np.int64)))
-    mel, _ = model.decoder.step(latents.T[None, :, :, None], model.decoder.initial_state())
-    assert mel.shape == (1, 1, 128, model.frames_per_column)
+    latents = model.codebooks.decode(column)
+    mel, _ = model.decoder.step(latents[None], model.decoder.initial_state())
+    assert mel.shape == (128, model.frames_per_column)
     assert (model.levels, len(model.level_names)) == (levels, levels)
 
 
 def test_the_tiny_model_is_loud_and_its_codes_differ(tiny_playable):
     model = tiny_playable()
-    latents = model.codebooks.decode(torch.arange(16)[:, None].expand(-1, 3))
-    mels = torch.stack([model.decoder(latent[None, :, None, None].expand(1, -1, 1, 6)) for latent in latents])
+    latents = model.codebooks.decode(np.tile(np.arange(16)[:, None], 3))
+    mels = np.stack([model.decoder.forward(np.tile(latent, (6, 1, 1))) for latent in latents])
     assert mels.mean() > -70
-    assert (mels[0] - mels[1]).abs().mean() > 3
+    assert np.abs(mels[0] - mels[1]).mean() > 3
 
 
 def test_a_corpus_sound_is_found_by_its_name_with_or_without_suffix(tiny_playable):
@@ -44,12 +43,12 @@ def test_a_corpus_sound_is_found_by_its_name_with_or_without_suffix(tiny_playabl
     assert [grid.held_out for grid in model.grids] == [False, False, False, True]
 
 
-def test_loading_needs_neither_torchaudio_nor_the_training_quantiser(tmp_path):
+def test_loading_needs_no_torch(tmp_path):
     path = tiny_model_file(tmp_path / "a.distill")
     code = (
         "import sys; from pathlib import Path; from distill_live.models.playable import load_playable;"
         f"load_playable(Path({str(path)!r}));"
-        "print(sorted({'torchaudio', 'vector_quantize_pytorch'} & set(sys.modules)))"
+        "print(sorted({'torch', 'torchaudio', 'vector_quantize_pytorch'} & set(sys.modules)))"
     )
     root = Path(__file__).parents[2]
     result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
@@ -70,13 +69,6 @@ def test_a_vocoder_that_is_not_there_is_one_sentence(tmp_path, vocoder):
     write_container(tmp_path / "b.distill", {"distill": json.dumps(metadata)}, contents.tensors)
     with pytest.raises(ModelFileError, match=r"vocoder|look_ahead"):
         load_playable(tmp_path / "b.distill")
-
-
-def test_networks_are_frozen_and_in_eval(tiny_playable):
-    model = tiny_playable()
-    for part in (model.encoder, model.decoder, model.prior):
-        assert not part.training
-        assert not any(p.requires_grad for p in part.parameters())
 
 
 @pytest.mark.parametrize("kind", ["missing", "reshaped", "integer"])

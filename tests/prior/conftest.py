@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from distill_live.prior.base import Prior, PriorConfig, build_prior
+from distill_live.prior.base import PriorConfig
+from distill_live.prior.network import Prior, build_prior
 from distill_live.prior.objective import PriorData
 from distill_live.prior.recurrent import RecurrentConfig
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from distill_live.errors import ModelFileError
-from distill_live.prior.base import build_prior, prior_classes
+from distill_live.prior.base import live_kinds, live_prior
+from distill_live.prior.network import build_prior, prior_classes
+from distill_live.prior.order import places
 from distill_live.prior.sampling import Sampling, chooser
-from distill_live.prior.tokens import places
 
 
 def forced(prior: Any, codes: Any, state: Any) -> tuple[Any, Any]:
@@ -43,7 +44,7 @@ def arrays(state: Any) -> list[Any]:
 
 
 def test_every_kind_has_cases(cases: Any) -> None:
-    assert set(cases) == set(prior_classes())
+    assert set(cases) == set(prior_classes()) == set(live_kinds())
     assert all({c.rows for c in configs} >= {1, 2, 8} for configs in cases.values())
 
 
@@ -127,6 +128,27 @@ def test_the_live_step_follows_the_weights(any_prior: Any, codes: Any) -> None:
     test_stepping_equals_the_whole(any_prior, codes)
     any_prior.double().float()
     test_stepping_equals_the_whole(any_prior, codes)
+
+
+def test_what_plays_from_a_file_is_what_was_trained_bit_for_bit(any_prior: Any) -> None:
+    stored = {name: array.copy() for name, array in any_prior.weights().items()}
+    again = live_prior(any_prior.config.to_json(), stored)
+    assert (play(any_prior, 12)[0] == play(again, 12)[0]).all()
+
+
+@pytest.mark.parametrize("damage", ["missing", "surplus", "reshaped", "integer"])
+def test_weights_that_do_not_fit_are_one_sentence(any_prior: Any, damage: str) -> None:
+    stored = dict(any_prior.weights())
+    name = max(stored, key=lambda n: stored[n].size)
+    weight = stored.pop(name)
+    stored |= {
+        "missing": {},
+        "surplus": {name: weight, "surprise": weight},
+        "reshaped": {name: weight.reshape(-1)},
+        "integer": {name: weight.astype(np.int32)},
+    }[damage]
+    with pytest.raises(ModelFileError, match="prior"):
+        live_prior(any_prior.config.to_json(), stored)
 
 
 def test_codes_of_another_model_are_refused(any_prior: Any, codes: Any) -> None:
