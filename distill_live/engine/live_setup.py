@@ -1,14 +1,13 @@
-"""How the numbers are set in a process that plays: one thread for matrix products, denormals flushed to zero.
+"""How the numbers are set in a thread that plays: denormals flushed to zero.
 
 A number below 1e-38 takes a processor a hundred times as long as any other, and a reverb that dies away is full of
-them. Two threads on products as small as ours are slower than one (MODEL.md, trap 11). numpy alone; no torch.
+them. numpy alone; no torch. For threads of the numeric libraries see ``threads.py``.
 """
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
-import os
 import platform
 import sys
 from collections.abc import Callable
@@ -16,18 +15,10 @@ from typing import Final
 
 import numpy as np
 
-LIVE_THREADS: Final = 1
-
 _SSE_FLUSH: Final = 0x8040  # MXCSR: flush to zero, denormals are zero
 _ARM_FLUSH: Final = 1 << 24  # FPCR: flush to zero
 _ENVIRONMENT_BYTES: Final = 64  # larger than any fenv_t
 _WINDOWS_FLUSH, _WINDOWS_MASK = 0x01000000, 0x03000000
-
-
-def thread_environment() -> None:
-    """Ask the numeric libraries for one thread; to be called before numpy is first imported, or by the parent."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(LIVE_THREADS)
 
 
 def prepare_live() -> None:

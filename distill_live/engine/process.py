@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from distill_live.audio.ring import Count, Gauge, SharedRing
 from distill_live.codes.grid import CodeGrid
-from distill_live.engine.live_setup import prepare_live, thread_environment
+from distill_live.engine.live_setup import prepare_live
 from distill_live.engine.priority import ENGINE_PRIORITY, request_realtime
 from distill_live.engine.tape import Tape
 from distill_live.engine.timing import Timings
@@ -60,7 +60,6 @@ class EngineSettings:
 
 def run_engine(settings: EngineSettings, supervisor: End, bridge: End, loader: End) -> None:
     """The process's whole life; returns when the take is over, or the supervisor is gone."""
-    thread_environment()
     up = Link(supervisor)
     prepare_live()
     try:

@@ -163,9 +163,7 @@ def _quality_beside(train: Path | None) -> Path | None:
 def main() -> int:
     """``python -m distill_live.cli.bench.run``."""
     from distill_live.cli.main import run_command
-    from distill_live.engine.live_setup import thread_environment
 
-    thread_environment()
     return run_command(command, sys.argv[1:], "scripts/bench_live")
 
 
