@@ -122,3 +122,12 @@ def crossfade(old: Floats, new: Floats) -> Floats:
     fade_out, fade_in = equal_power_fades(old.shape[-1])
     mixed: Floats = old * fade_out + new * fade_in
     return mixed
+
+
+def raised_cosine(steps: int) -> Floats:
+    """A rise from 0 to 1 in ``steps`` steps, float32 ``[steps + 1]``; no step is larger than ``pi / (2 * steps)``.
+
+    >>> raised_cosine(2)
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
+    return (0.5 - 0.5 * np.cos(np.pi * np.arange(steps + 1) / steps)).astype(np.float32)

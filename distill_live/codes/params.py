@@ -1,4 +1,4 @@
-"""Declares what a hand can do to one level of the code stream. No torch; imported by ``engine.params.load_all``."""
+"""Declares what a hand can do to the code stream, level by level and as a whole. No torch; see ``engine.params``."""
 
 from __future__ import annotations
 
@@ -8,20 +8,33 @@ from distill_live.params import MAX_LEVELS, Param, declare
 
 SLOTS: Final = 16
 SLOT_LABELS: Final = ("off", *(str(n) for n in range(1, SLOTS + 1)))
+INPUT: Final = "input"
+SWAP_LABELS: Final = (*SLOT_LABELS, INPUT)  # what a level can be swapped with; the last is what is heard live
+SOURCE_LABELS: Final = ("prior", INPUT)
 REMAP_LABELS: Final = ("off", "random", "neighbour", "transpose")
-EDITS: Final = ("swap", "blend", "hold", "mute", "remap", "feedback")
+EDITS: Final = ("source", "swap", "blend", "hold", "mute", "remap", "feedback")
+LONGEST_STUTTER: Final = 32
 
 
 def _level_params(level: int) -> list[Param]:
     group, prefix, name = f"level.{level}", f"level.{level}", f"Level {level}"
     return [
         Param(
+            f"{prefix}.source",
+            f"{name} source",
+            group,
+            kind="enum",
+            labels=SOURCE_LABELS,
+            help="Where this level's codes come from: the prior that goes on by itself, or the sound at the input.",
+        ),
+        Param(
             f"{prefix}.swap",
             f"{name} swap",
             group,
             kind="enum",
-            labels=SLOT_LABELS,
-            help="Takes this level's codes from a bank slot, in a loop that follows the take's column counter.",
+            labels=SWAP_LABELS,
+            help="Takes this level's codes from a bank slot, in a loop that follows the take's column counter, or from "
+            "the sound at the input.",
         ),
         Param(
             f"{prefix}.blend",
@@ -55,5 +68,20 @@ def _level_params(level: int) -> list[Param]:
         ),
     ]
 
+
+FREEZE: Final = declare(
+    Param("freeze", "Freeze", "codes", kind="bool", help="Holds every level on the column that sounds now.")
+)
+STUTTER: Final = declare(
+    Param(
+        "stutter",
+        "Stutter",
+        "codes",
+        kind="int",
+        high=LONGEST_STUTTER,
+        unit="columns",
+        help="Repeats the last so many columns for as long as it is above 0; the music goes on underneath.",
+    )
+)
 
 LEVEL_PARAMS: Final = tuple(tuple(declare(p) for p in _level_params(level)) for level in range(MAX_LEVELS))

@@ -60,6 +60,11 @@ class EffectChain:
         """Names of the inserts that failed."""
         return [insert.effect.name for insert in self._inserts if insert.failed]
 
+    @property
+    def copies_exactly(self) -> bool:
+        """Whether ``state`` holds all that the next output depends on; not with a plugin that keeps some to itself."""
+        return all(insert.effect.copies_exactly for insert in self._inserts)
+
     def prepare(self, sample_rate: int, max_block: int) -> None:
         """Get ready for blocks of up to ``max_block`` samples; inserts that failed get another chance.
 

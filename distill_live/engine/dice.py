@@ -11,7 +11,6 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from distill_live.codes.edits import ColumnEditor, LevelEdit
 from distill_live.params import ParamBank
 from distill_live.prior.sampling import gumbel_noise, read_sampling, sample
 
@@ -21,14 +20,12 @@ class PerformanceDice:
 
     Args:
         params: the live values.
-        editor: the edits of the model's codes.
-        edit_of: ``edit_of(level) -> LevelEdit``, what the hands ask of a level now.
+        remembered: ``remembered(drawn, column, row, level)``, the code that the prior's memory gets.
     """
 
-    def __init__(self, params: ParamBank, editor: ColumnEditor, edit_of: Callable[[int], LevelEdit]) -> None:
+    def __init__(self, params: ParamBank, remembered: Callable[[int, int, int, int], int]) -> None:
         self.params = params
-        self.editor = editor
-        self.edit_of = edit_of
+        self.remembered = remembered
         self.refresh()
 
     def refresh(self) -> None:
@@ -41,10 +38,3 @@ class PerformanceDice:
         s = self._sampling.levels[level]
         noise = gumbel_noise(self.seed, column, row, level, len(logits))
         return sample(logits, s.temperature, s.top_k, s.top_p, noise)
-
-    def remembered(self, drawn: int, column: int, row: int, level: int) -> int:
-        """What the prior remembers instead of the code it drew: the edited code, when the level feeds back."""
-        if not self.params[f"level.{level}.feedback"]:
-            return drawn
-        edited = self.editor.edit_code(drawn, row, column, level, self.edit_of(level))
-        return drawn if edited < 0 else edited

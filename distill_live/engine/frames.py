@@ -7,6 +7,7 @@ Knows nothing of codes, edits or time; belongs to the render thread.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,13 @@ class FrameDecoder:
     Args:
         decoder: the model's ``codec.live.LiveDecoder``.
         frames_per_column: mel frames that one column becomes.
+        column: the first there will be.
     """
 
-    def __init__(self, decoder: Any, frames_per_column: int) -> None:
+    def __init__(self, decoder: Any, frames_per_column: int, column: int = 0) -> None:
         self.decoder = decoder
         self.frames_per_column = frames_per_column
-        self._before: dict[int, Any] = {0: decoder.initial_state()}
+        self._before: dict[int, Any] = {column: decoder.initial_state()}
         self._mel: dict[int, Mel] = {}
 
     @property
@@ -39,13 +41,10 @@ class FrameDecoder:
         self.drop_from(column)
         self._mel[column], self._before[column + 1] = self.decoder.step(latents[None], self._before[column])
 
-    def frames(self, first: int, count: int) -> Mel:
-        """Mel frames ``[n_mels, count]`` in dB, contiguous."""
-        parts = []
-        for frame in range(first, first + count):
-            column, offset = divmod(frame, self.frames_per_column)
-            parts.append(self._mel[column][:, offset])
-        return np.stack(parts, axis=1)
+    def frames(self, numbers: Iterable[int]) -> Mel:
+        """The mel frames of these numbers, ``[n_mels, n]`` in dB, contiguous."""
+        places = [divmod(frame, self.frames_per_column) for frame in numbers]
+        return np.stack([self._mel[column][:, offset] for column, offset in places], axis=1)
 
     def fork(self) -> FrameDecoder:
         """An independent copy; what it holds are values, so copying the tables is enough."""

@@ -1,11 +1,13 @@
-"""One performance: events -> prior -> codes -> decoder -> vocoder -> effects, block by block, bit for bit.
+"""One performance: events in, blocks of sound out, bit for bit; no clock, no thread, no hardware.
 
-The same object plays live, renders offline and replays a log: no clock, no thread, no hardware. Late binding
-(DESIGN.md section 4): only codes are queued; at block ``f`` the vocoder commits mel frame ``f``, and the frames it has
-looked ahead at can still be revised. An edit re-decodes from the column that sounds; a sampling change rewinds the
-prior to the first column that is not decoded.
+The same object plays live, renders offline and replays a log. It holds the values that hands turn, the model that
+speaks (``voice.Voice``; two while one crosses over into another) and the effects behind it::
 
-Called by the render thread alone.
+    event -> values -> voice ----+-- start, stop -- effects -- out
+             (leaving voice) ----+
+
+Whatever decides something live - the hand, the input, the clock when the machine is short of time - arrives as an
+event, so that a log holds all of it. Called by the render thread alone.
 """
 
 from __future__ import annotations
@@ -19,37 +21,47 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from distill_live.audio.smoothing import equal_power_fades
+from distill_live.audio.smoothing import equal_power_fades, raised_cosine
 from distill_live.codes.bank import Bank, Slot, slot_number
-from distill_live.codes.edits import ColumnEditor, EditedColumn, LevelEdit
+from distill_live.codes.edits import EditedColumn
 from distill_live.codes.grid import Codes
-from distill_live.codes.params import EDITS, SLOT_LABELS, SLOTS
+from distill_live.codes.params import EDITS, SLOT_LABELS, SLOTS, SWAP_LABELS
 from distill_live.effects.chain import EffectChain, standard_chain
 from distill_live.effects.params import STANDARD_ORDER
-from distill_live.engine.dice import PerformanceDice
-from distill_live.engine.frames import FrameDecoder
-from distill_live.engine.params import load_all
-from distill_live.engine.stream import PriorStream
-from distill_live.engine.watch import Watch
+from distill_live.engine.params import MODEL_FADE, load_all
+from distill_live.engine.presence import Presence
+from distill_live.engine.voice import REMEMBERED_S, ROUNDS_AT_EFFORT, Voice, VoiceKit
 from distill_live.errors import ParamError, UnknownNameError
 from distill_live.events import ROOT, ControlEvent, param_id_of
 from distill_live.models.playable import Playable
 from distill_live.params import MAX_LEVELS, ParamBank, Value
-from distill_live.vocoder.rtisi import RtisiLa
 
 BLOCK: Final = 512
 SAMPLE_RATE: Final = 48000
 CHANNELS: Final = 2
+JUMP_BLOCKS: Final = 2  # a preset's jump is led over in 21 ms
+MOST_EFFORT: Final = len(ROUNDS_AT_EFFORT) - 1
 Block = npt.NDArray[np.float32]
 
 FADE_OUT, FADE_IN = equal_power_fades(BLOCK)
+_JUMP_IN: Final = raised_cosine(JUMP_BLOCKS * BLOCK)[1:]
 
 SWAP: Final = f"{ROOT}/swap"
 BANK_LOAD: Final = f"{ROOT}/bank/load"
 BANK_CLEAR: Final = f"{ROOT}/bank/clear"
+GRAB: Final = f"{ROOT}/bank/grab"
 START: Final = f"{ROOT}/transport/start"
 STOP: Final = f"{ROOT}/transport/stop"
 PANIC: Final = f"{ROOT}/transport/panic"
+RECORD: Final = f"{ROOT}/transport/record"
+MODEL_LOAD: Final = f"{ROOT}/model/load"
+PRESET_LOAD: Final = f"{ROOT}/preset/load"
+# What the machine decides, and what the input brings: never sent from outside, but in every log.
+HEARD: Final = f"{ROOT}/input/column"
+EFFORT: Final = f"{ROOT}/engine/effort"
+STRETCH: Final = f"{ROOT}/engine/stretch"
+LEAD: Final = f"{ROOT}/engine/lead"
+RETIRE: Final = f"{ROOT}/engine/retire"
 
 SAMPLING: Final = frozenset(
     {"temperature", "topk", "topp", "seed"}
@@ -67,6 +79,14 @@ class Delays:
     effects: int
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Where a performance goes on after a crash: its column, and what the prior remembered, codes ``[W, H, Q]``."""
+
+    column: int
+    codes: Codes
+
+
 class Performance:
     """A model being played.
 
@@ -75,6 +95,8 @@ class Performance:
         seed: of the dice; also the initial value of the ``seed`` parameter.
         params: initial values by id, where they differ from the defaults.
         effects: names of the insert effects, in the order in which the sound passes them.
+        look_ahead: frames the vocoder waits for, 1 to 4; None as the model says.
+        memory: where it goes on; None for a fresh start.
 
     Raises:
         DistillError: an initial value that no parameter can have, or an effect that is not installed.
@@ -86,35 +108,37 @@ class Performance:
         seed: int = 0,
         params: Mapping[str, Value] | None = None,
         effects: Sequence[str] = STANDARD_ORDER,
+        look_ahead: int | None = None,
+        memory: Memory | None = None,
     ) -> None:
-        self.model = model
         self.params = ParamBank(load_all())
         self.params.restore({"seed": seed, **(params or {})})
-        self.bank = Bank()
         self.assets: dict[str, Codes] = {}
-        for number, (name, codes) in enumerate(model.sounds[:SLOTS], 1):
-            self.bank.put(number, Slot(name, codes))
-        self.editor = ColumnEditor(model.vectors, self.bank)
-        self.chain: EffectChain = standard_chain(self.params, effects)
-        self.chain.prepare(SAMPLE_RATE, BLOCK)
-        self.vocoder = RtisiLa(model.vocoder_config)
-        self._ahead = self.vocoder.config.look_ahead
-        self._n = model.frames_per_column
+        self.look_ahead = look_ahead
+        kit = VoiceKit(model, look_ahead)
+        self.kits: dict[str, VoiceKit] = {model.sha256: kit}
+        self.chain = self._new_chain(effects)
+        self._spare = self._new_chain(effects)  # for a jump's old half: made now, since making one takes milliseconds
+        self.voice = self._new_voice(kit, memory)
+        self._presence = Presence(1.0)
+        self._leaving: list[tuple[Voice, Presence]] = []
+        self._before: tuple[Performance, int] | None = None  # what sounded before a jump, and the blocks it is away
         self.blocks = 0
+        self.effort = 0
+        self.dry: Block = np.zeros(BLOCK, np.float32)
         self._gain = self._target = 1.0
-        self._dirty = self._panicking = False
-        self._held: dict[int, Codes] = {}
-        self._edited: dict[int, EditedColumn] = {}
-        self._frame = 0  # mel frame that the next hop commits; stands still while stopped
-        self.decoder = FrameDecoder(model.decoder, self._n)
-        self.dice = PerformanceDice(self.params, self.editor, self.edit_of)
-        self.stream = PriorStream(model.prior, Watch(model), self.dice)
-        self._voice = self.vocoder.initial_state()
-        for level in range(model.levels):
-            self._hold(level)
-        self._prime()
+        self._panicking = self._stretch = False
 
     # ------------------------------------------------------------------ what others read
+
+    @property
+    def model(self) -> Playable:
+        """The model that plays; while two cross over, the one that comes."""
+        return self.voice.model
+
+    @property
+    def bank(self) -> Bank:
+        return self.voice.bank
 
     @property
     def frame(self) -> int:
@@ -124,30 +148,55 @@ class Performance:
     @property
     def column(self) -> int:
         """The column that the next block belongs to."""
-        return self._frame // self._n
+        return self.voice.column
 
     @property
     def sounding(self) -> EditedColumn:
         """The column that sounds, after the edits."""
-        return self._edited[self.column]
+        return self.voice.sounding
 
     @property
     def entropy_bits(self) -> npt.NDArray[np.float32]:
         """Entropy of the prior's choice for the sounding column, per level."""
-        return self.stream.column(self.column).entropy_bits
+        return self.voice.entropy_bits
 
     @property
     def queued(self) -> int:
         """Columns decoded ahead of the one that sounds."""
-        return self.decoder.decoded - 1 - self.column
+        return self.voice.queued
 
     @property
     def playing(self) -> bool:
         return self._target > 0.0
 
     @property
+    def crossing(self) -> bool:
+        """Whether another model is still on its way out."""
+        return bool(self._leaving)
+
+    @property
     def delays(self) -> Delays:
-        return Delays(BLOCK, self._ahead * BLOCK, self.vocoder.config.n_fft // 2, self.chain.latency)
+        config = self.voice.kit.vocoder.config
+        return Delays(BLOCK, config.look_ahead * BLOCK, config.n_fft // 2, self.chain.latency)
+
+    @property
+    def memory(self) -> Memory:
+        """From where a performance could go on if this one ended now."""
+        recent = self.voice.stream.recent
+        shape = (0, self.model.rows, self.model.levels)
+        return Memory(self.column, np.stack(recent) if recent else np.zeros(shape, np.int16))
+
+    # ------------------------------------------------------------------ what comes in from outside
+
+    def add_asset(self, codes: Codes) -> str:
+        """Keep codes that came in from outside; returns the hash that ``/distill/bank/load`` names them by."""
+        digest = hashlib.sha256(np.ascontiguousarray(codes).tobytes() + str(codes.shape).encode()).hexdigest()
+        self.assets[digest] = codes
+        return digest
+
+    def add_kit(self, kit: VoiceKit) -> None:
+        """Keep another model ready, for ``/distill/model/load``, which names it by its hash."""
+        self.kits[kit.model.sha256] = kit
 
     # ------------------------------------------------------------------ events
 
@@ -158,33 +207,38 @@ class Performance:
             DistillError: it is refused, and nothing has changed.
         """
         handler = self._COMMANDS.get(event.address)
-        if handler is not None:
-            args = handler(self, event.args)
-        else:
-            args = self._set_param(event)
+        args = handler(self, event.args) if handler is not None else self._set_param(event)
         return replace(event, frame=self.frame, args=args)
 
     def fork(self) -> Performance:
         """An independent copy that goes on from here: a second voice, a what-if, a snapshot to measure against."""
+        twin = self._fork_with(self._new_chain(self.chain.order))
+        twin._spare = twin._new_chain(self.chain.order)
+        return twin
+
+    def _fork_with(self, chain: EffectChain) -> Performance:
         twin = copy.copy(self)
         twin.params = ParamBank(self.params.registry)
         twin.params.restore(self.params.snapshot())
-        twin.bank, twin.assets = self.bank.copy(), dict(self.assets)
-        twin.editor = ColumnEditor(self.model.vectors, twin.bank)
-        twin._held, twin._edited = dict(self._held), dict(self._edited)
-        twin.decoder = self.decoder.fork()
-        twin.dice = PerformanceDice(twin.params, twin.editor, twin.edit_of)
-        twin.stream = self.stream.fork(twin.dice)
-        twin.chain = standard_chain(twin.params, self.chain.order)
-        twin.chain.prepare(SAMPLE_RATE, BLOCK)
-        twin.chain.load_state(self.chain.state())
+        twin.assets, twin.kits = dict(self.assets), dict(self.kits)
+        twin.voice = self.voice.fork(twin.params)
+        twin._leaving = [(voice.fork(twin.params), copy.copy(presence)) for voice, presence in self._leaving]
+        twin._presence = copy.copy(self._presence)
+        if self._before is not None:
+            twin._before = (self._before[0].fork(), self._before[1])
+        twin.chain = chain
+        chain.load_state(self.chain.state())
         return twin
 
-    def add_asset(self, codes: Codes) -> str:
-        """Keep codes that came in from outside; returns the hash that ``/distill/bank/load`` names them by."""
-        digest = hashlib.sha256(np.ascontiguousarray(codes).tobytes() + str(codes.shape).encode()).hexdigest()
-        self.assets[digest] = codes
-        return digest
+    def _new_chain(self, order: Sequence[str]) -> EffectChain:
+        chain = standard_chain(self.params, order)
+        chain.prepare(SAMPLE_RATE, BLOCK)
+        return chain
+
+    def _new_voice(self, kit: VoiceKit, memory: Memory | None) -> Voice:
+        if memory is None:
+            return Voice(kit, self.params)
+        return Voice(kit, self.params, memory.column, memory.codes if len(memory.codes) else None)
 
     def _set_param(self, event: ControlEvent) -> tuple[Value, ...]:
         param_id = param_id_of(event.address)
@@ -198,52 +252,33 @@ class Performance:
         return (value,)
 
     def _changed(self, param_id: str) -> None:
-        if param_id in SAMPLING:
-            self.dice.refresh()
-            self.stream.rewind(self.decoder.decoded)
-        parts = param_id.split(".")
-        if parts[0] == "level" and parts[2] in EDITS:
-            self._edit_changed(int(parts[1]), parts[2])
+        level, what = _level_edit(param_id)
+        for voice in self._voices:
+            if param_id in SAMPLING:
+                voice.sampling_changed()
+            if param_id in ("freeze", "stutter"):
+                voice.codes_changed(param_id)
+            if what in EDITS:
+                voice.edit_changed(level, what)
         self.chain.set_param(param_id, self.params[param_id])
 
-    def _edit_changed(self, level: int, what: str) -> None:
-        if level >= self.model.levels:
-            return
-        if what == "hold":
-            self._hold(level)
-        if what == "feedback" or self.params[f"level.{level}.feedback"]:
-            self.stream.rewind(self.decoder.decoded)
-        self._dirty = True
-
-    def _hold(self, level: int) -> None:
-        self._held.pop(level, None)
-        if self.params[f"level.{level}.hold"]:
-            raw = self.stream.column(self.column).codes
-            self._held[level] = self.editor.before_swap(raw, level, self.edit_of(level)).copy()
-
-    def edit_of(self, level: int) -> LevelEdit:
-        """What the hands ask of one level now."""
-        p = self.params
-        return LevelEdit(
-            swap=SLOT_LABELS.index(str(p[f"level.{level}.swap"])),
-            amount=float(p[f"level.{level}.blend"]),
-            held=self._held.get(level),
-            mute=bool(p[f"level.{level}.mute"]),
-            remap=str(p[f"level.{level}.remap"]),
-        )
+    @property
+    def _voices(self) -> list[Voice]:
+        return [self.voice, *(voice for voice, _ in self._leaving)]
 
     # ------------------------------------------------------------------ commands
 
     def _swap(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
         if len(args) not in (2, 3) or isinstance(args[0], str):
             raise ParamError("a swap is level, slot and amount", fix="send e.g. 0, '3', 1.0")
-        level, number = int(args[0]), slot_number(args[1])
+        level, source = int(args[0]), _swap_source(args[1])
         if not 0 <= level < self.model.levels:
             raise UnknownNameError(f"there is no level {level}", fix=f"use 0 to {self.model.levels - 1}")
         amount = self.params.set(f"level.{level}.blend", args[2] if len(args) == 3 else 1.0).value
-        self.params.set(f"level.{level}.swap", SLOT_LABELS[number])
-        self._edit_changed(level, "swap")
-        return (level, SLOT_LABELS[number], amount)
+        self.params.set(f"level.{level}.swap", source)
+        for voice in self._voices:
+            voice.edit_changed(level, "swap")
+        return (level, source, amount)
 
     def _bank_load(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
         if len(args) not in (2, 3):
@@ -252,15 +287,29 @@ class Performance:
         codes = self.assets.get(str(args[2])) if len(args) == 3 else self.model.sound(name)
         if codes is None:
             raise UnknownNameError(f"there is no sound {name!r}", fix="/distill/bank/list shows what there is")
-        self.bank.put(number, Slot(name, codes))
-        self._dirty = True
+        self._fill(number, Slot(name, codes))
         return (SLOT_LABELS[number], *args[1:])
 
     def _bank_clear(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
         number = slot_number(_not_bool(args[0])) if args else 0
-        self.bank.put(number, None)
-        self._dirty = True
+        self._fill(number, None)
         return (SLOT_LABELS[number],)
+
+    def _grab(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
+        """Fill a slot from the last seconds: slot, seconds, and ``played`` or ``heard``."""
+        if not 1 <= len(args) <= 3:
+            raise ParamError("a grab is a slot, seconds, and played or heard", fix="send e.g. '3', 4.0, 'played'")
+        number = slot_number(_not_bool(args[0]))
+        seconds, which = _seconds(args[1] if len(args) > 1 else 4.0), str(args[2] if len(args) > 2 else "played")
+        if which not in ("played", "heard"):
+            raise ParamError(f"what was {which!r} cannot be grabbed", fix="use played or heard")
+        codes = self.voice.remembered(seconds, which == "heard")
+        self._fill(number, Slot(f"{which} {seconds:g} s", codes))
+        return (SLOT_LABELS[number], seconds, which)
+
+    def _fill(self, number: int, slot: Slot | None) -> None:
+        self.bank.put(number, slot)
+        self.voice.bank_changed()
 
     def _start(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
         self._target = 1.0
@@ -273,33 +322,114 @@ class Performance:
     def _panic(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
         """Silence, and every edit off; ``start`` goes on from there."""
         self._target = 0.0
-        for level in range(self.model.levels):
-            for what in EDITS:
-                self.params.set(f"level.{level}.{what}", self.params.registry[f"level.{level}.{what}"].default_value)
-        self._held.clear()
-        self._dirty = self._panicking = True
+        edits = [f"level.{level}.{what}" for level in range(MAX_LEVELS) for what in EDITS]
+        for param_id in (*edits, "freeze", "stutter"):
+            self.params.set(param_id, self.params.registry[param_id].default_value)
+        for voice in self._voices:
+            voice.let_go()
+        self._panicking = True
         return ()
+
+    def _load_model(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
+        """Cross over into another model: name, hash, and whether it goes on from what was played."""
+        if len(args) not in (2, 3):
+            raise ParamError("a model load is a name and a hash", fix="send the name of a model")
+        kit = self.kits.get(str(args[1]))
+        if kit is None:
+            raise UnknownNameError(
+                f"the model {args[0]!r} is not loaded", fix="/distill/model/list shows what there is"
+            )
+        goes_on = bool(args[2]) if len(args) == 3 else False
+        samples = round(float(self.params[MODEL_FADE.id]) * SAMPLE_RATE)
+        self._presence.go(0.0, samples)
+        self._leaving.append((self.voice, self._presence))
+        self.voice = self._new_voice(kit, self._memory_for(kit, goes_on))
+        self._presence = Presence(0.0)
+        self._presence.go(1.0, samples)
+        return (str(args[0]), str(args[1]), goes_on)
+
+    def _memory_for(self, kit: VoiceKit, goes_on: bool) -> Memory:
+        """The same place in the take's time; the same codes too, where a model goes on as a newer state of itself."""
+        frame = self.column * self.model.frames_per_column
+        column = -(-frame // kit.model.frames_per_column)
+        old, new = self.model, kit.model
+        alike = (old.rows, old.levels, old.codebook_size) == (new.rows, new.levels, new.codebook_size)
+        codes = self.memory.codes if goes_on and alike else np.zeros((0, new.rows, new.levels), np.int16)
+        return Memory(column, codes)
+
+    def _jump(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
+        """Many values are about to move at once: what sounds now goes on beside it until it has faded."""
+        if self._before is None and self.chain.copies_exactly:
+            self._before = (self._fork_with(self._spare), 0)
+        return args
+
+    def _hear(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
+        shape = (self.model.rows, self.model.levels)
+        codes = np.array([int(code) for code in args], np.int64)
+        if codes.size != shape[0] * shape[1] or codes.min() < 0 or codes.max() >= self.model.codebook_size:
+            raise ParamError(f"a column of {self.model.name} is {shape[0]} x {shape[1]} codes", fix="restore the log")
+        self.voice.hear(codes.reshape(shape).astype(np.int16))
+        return args
+
+    def _set_effort(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
+        degree = int(_only(args))
+        if not 0 <= degree <= MOST_EFFORT:
+            raise ParamError(f"there is no degree of thrift {degree}", fix=f"use 0 to {MOST_EFFORT}")
+        self.effort = degree
+        return (degree,)
+
+    def _set_stretch(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
+        self._stretch = True
+        return ()
+
+    def _retire(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
+        self.chain.retire(str(args[0]), str(args[1]))
+        return args
+
+    def _note(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
+        """Something that a log says and that changes no sample."""
+        return args
 
     _COMMANDS: Final = {
         SWAP: _swap,
         BANK_LOAD: _bank_load,
         BANK_CLEAR: _bank_clear,
+        GRAB: _grab,
         START: _start,
         STOP: _stop,
         PANIC: _panic,
+        RECORD: _note,
+        MODEL_LOAD: _load_model,
+        PRESET_LOAD: _jump,
+        HEARD: _hear,
+        EFFORT: _set_effort,
+        STRETCH: _set_stretch,
+        LEAD: _note,
+        RETIRE: _retire,
     }
 
     # ------------------------------------------------------------------ sound
 
     def render_block(self) -> Block:
-        """The next block, float32 ``[2, 512]``."""
-        out = self.chain.process(np.repeat(self._music()[None], CHANNELS, axis=0))
+        """The next block, float32 ``[2, 512]``; ``dry`` is then what went into the effects, ``[512]``."""
+        self.dry = self._music()
+        out = self.chain.process(np.repeat(self.dry[None], CHANNELS, axis=0))
+        if self._before is not None:
+            out = self._led_over(*self._before, out)
         if self._panicking:
             out = out * FADE_OUT
             self.chain.reset()
             self._panicking = False
         self.blocks += 1
         return out
+
+    def _led_over(self, before: Performance, away: int, out: Block) -> Block:
+        """Weights that add up to 1: between two limited sounds nothing is louder than the louder of them."""
+        share = _JUMP_IN[away * BLOCK : (away + 1) * BLOCK]
+        self._before = (before, away + 1) if away + 1 < JUMP_BLOCKS else None
+        old = before.render_block()
+        led_over: Block = old + share * (out - old)
+        return led_over
 
     def _music(self) -> Block:
         if self._gain == self._target == 0.0:
@@ -311,48 +441,41 @@ class Performance:
         return hop
 
     def _hop(self) -> Block:
-        if self._dirty:
-            self._redecode()
-        newest = self._frame + self._ahead
-        self._decode_up_to(newest // self._n)
-        hop, self._voice = self.vocoder.step(self.decoder.frames(newest, 1), self._voice)
-        self._frame += 1
-        if self._frame % self._n == 0:
-            self._forget_before(self.column)
+        stretch, self._stretch = self._stretch, False
+        hop = self.voice.hop(self.effort, stretch)
+        if not self._leaving:
+            return hop
+        hop = hop * self._presence.block(BLOCK)
+        for voice, presence in self._leaving:
+            hop += voice.hop(self.effort, stretch) * presence.block(BLOCK)
+        self._leaving = [(voice, presence) for voice, presence in self._leaving if not presence.gone]
         return hop
 
-    def _prime(self) -> None:
-        """Give the vocoder the frames it looks ahead at before the first block; they commit nothing yet."""
-        self._decode_up_to(self._ahead // self._n)
-        for frame in range(self._ahead):
-            _, self._voice = self.vocoder.step(self.decoder.frames(frame, 1), self._voice)
 
-    def _redecode(self) -> None:
-        """Decode again from the column that sounds, and give the vocoder the new frames it has not committed."""
-        self._dirty = False
-        for column in range(self.column, self.decoder.decoded):
-            self._decode(column)
-        if self._ahead:
-            pending = self.decoder.frames(self._frame, self._ahead)
-            self._voice = self.vocoder.revise(self._voice, pending)
+def _level_edit(param_id: str) -> tuple[int, str]:
+    """Which level's edit a parameter is; ``(0, "")`` for one that is none."""
+    parts = param_id.split(".")
+    return (int(parts[1]), parts[2]) if len(parts) == 3 and parts[0] == "level" else (0, "")
 
-    def _decode_up_to(self, column: int) -> None:
-        for c in range(self.decoder.decoded, column + 1):
-            self._decode(c)
 
-    def _decode(self, column: int) -> None:
-        edits = [self.edit_of(level) for level in range(self.model.levels)]
-        self._edited[column] = self.editor.edit(self.stream.column(column).codes, column, edits)
-        self.decoder.decode(column, self._edited[column].latents)
-
-    def _forget_before(self, column: int) -> None:
-        self.decoder.forget_before(column)
-        self.stream.forget_before(column)
-        for c in [c for c in self._edited if c < column]:
-            del self._edited[c]
+def _swap_source(value: Value) -> str:
+    label = str(value).lower() if isinstance(value, str) else ""
+    return label if label in SWAP_LABELS else SLOT_LABELS[slot_number(_not_bool(value))]
 
 
 def _not_bool(value: Value) -> str | int | float:
     if isinstance(value, bool):
         raise ParamError("a slot is a number or a label", fix=f"use 1 to {SLOTS} or off")
     return value
+
+
+def _only(args: tuple[Value, ...]) -> float:
+    if len(args) != 1 or isinstance(args[0], str):
+        raise ParamError(f"one number is wanted, not {args}", fix="restore the log")
+    return float(args[0])
+
+
+def _seconds(value: Value) -> float:
+    if isinstance(value, (str, bool)) or not value == value or not 0.0 < float(value) <= REMEMBERED_S:
+        raise ParamError(f"{value!r} s cannot be grabbed", fix=f"use more than 0 and up to {REMEMBERED_S:g}")
+    return float(value)

@@ -20,19 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_live.audio.ring import Count, DeviceState, SharedRing
+from distill_live.audio.smoothing import raised_cosine
 
 Floats = NDArray[np.float32]
 
 RING_CHANNELS: Final = 2
-
-
-def raised_cosine(steps: int) -> Floats:
-    """A rise from 0 to 1 in ``steps`` steps, float32 ``[steps + 1]``; no step is larger than ``pi / (2 * steps)``.
-
-    >>> raised_cosine(2)
-    array([0. , 0.5, 1. ], dtype=float32)
-    """
-    return (0.5 - 0.5 * np.cos(np.pi * np.arange(steps + 1) / steps)).astype(np.float32)
 
 
 class RingPlayer:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from distill_live.engine.performance import BLOCK, Performance
 from distill_live.engine.take import add_assets, start_of
+from distill_live.engine.voice import VoiceKit
 from distill_live.errors import TakeError
 from distill_live.events import ControlEvent, Take
 from distill_live.models.playable import Playable
@@ -50,14 +51,24 @@ def render_offline(
     return np.concatenate(blocks, axis=1) if blocks else np.zeros((2, 0), np.float32)
 
 
-def replay(model: Playable, take: Take, observe: Observer | None = None) -> Iterator[Block]:
+def replay(
+    model: Playable, take: Take, observe: Observer | None = None, models: Sequence[Playable] = ()
+) -> Iterator[Block]:
     """The blocks of a take again. A log without its end is replayed to one second past its last event.
+
+    Args:
+        model: the one it began with.
+        take: what happened.
+        observe: called after every block.
+        models: the others that it crossed over into.
 
     Raises:
         TakeError: it cannot be replayed.
     """
     performance = start_of(take).performance(model)
     add_assets(performance, take)
+    for other in models:
+        performance.add_kit(VoiceKit(other, performance.look_ahead))
     frames = take.frames
     if frames is None:
         last = max((e.frame for e in take.events), default=0)

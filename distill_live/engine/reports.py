@@ -67,7 +67,8 @@ class Reports:
                 name = f"level.{event.args[0]}.{what}"
                 self._changed[name] = params[name]
         elif event.address == PANIC:
-            self._changed.update({i: params[i] for i in params.registry if i.startswith("level.")})
+            edits = [i for i in params.registry if i.startswith("level.")]
+            self._changed.update({i: params[i] for i in (*edits, "freeze", "stutter")})
         elif "/bank/" in event.address:
             self.announce_model()
             self.bridge.send({"type": "done", "address": event.address, "args": list(event.args[:2])})

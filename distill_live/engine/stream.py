@@ -8,8 +8,9 @@ that is not decoded yet, and the dice there are the same as before: noise is a p
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ from distill_live.engine.watch import Watch
 from distill_live.prior.guard import GuardState
 
 Logits = npt.NDArray[np.float32]
+
+MEMORY_COLUMNS: Final = 64
 
 
 class Dice(Protocol):
@@ -59,14 +62,23 @@ class PriorStream:
     Args:
         prior: a ``prior.base.LivePrior``.
         watch: notices a stream that loops or has fallen silent, and says what to start again from.
+        column: the first there will be.
+        memory: columns ``[W, H, Q]`` the prior has heard before it.
+
+    Attributes:
+        thrifty: draw every other column from what was known one column ago (cheaper).
+        recent: the last columns the prior remembers, oldest first: what a resumed stream is to be primed with.
     """
 
-    def __init__(self, prior: Any, watch: Watch, dice: Dice) -> None:
+    def __init__(self, prior: Any, watch: Watch, dice: Dice, column: int = 0, memory: Codes | None = None) -> None:
         self.prior = prior
         self.watch = watch
         self.dice = dice
         self.reprimed = 0
-        self._before: dict[int, _Before] = {0: _Before(prior.initial_state(), watch.guard.initial_state())}
+        self.thrifty = False
+        self.recent: deque[Codes] = deque(() if memory is None else memory, maxlen=MEMORY_COLUMNS)
+        state = prior.initial_state() if memory is None else prior.prefill(memory, prior.initial_state())
+        self._before: dict[int, _Before] = {column: _Before(state, watch.guard.initial_state())}
         self._drawn: dict[int, Drawn] = {}
 
     def column(self, column: int) -> Drawn:
@@ -82,13 +94,14 @@ class PriorStream:
 
     def forget_before(self, column: int) -> None:
         """Forget the past: the stream will not be rewound to before ``column``."""
-        for c in [c for c in self._drawn if c < column]:
+        for c in sorted(c for c in self._drawn if c < column):
+            self.recent.append(self._before[c + 1].prior.last)
             del self._drawn[c], self._before[c]
 
     def fork(self, dice: Dice) -> PriorStream:
         """An independent copy under other dice; what it holds are values, so copying the tables is enough."""
         twin = PriorStream(self.prior, self.watch, dice)
-        twin.reprimed = self.reprimed
+        twin.reprimed, twin.thrifty, twin.recent = self.reprimed, self.thrifty, self.recent.copy()
         twin._before, twin._drawn = dict(self._before), dict(self._drawn)
         return twin
 
@@ -103,7 +116,8 @@ class PriorStream:
             entropy[level] += entropy_bits(logits)
             return self.dice.remembered(code, column, row, level)
 
-        _, after = self.prior.step(before.prior, choose)
+        step = self.prior.skim if self.thrifty and column % 2 else self.prior.step
+        _, after = step(before.prior, choose)
         codes = np.zeros((self.prior.config.rows, self.prior.config.levels), np.int16)
         for row, level, code in drawn:
             codes[row, level] = code

@@ -108,6 +108,13 @@ class LivePrior(ABC, Generic[S]):
         Bit-identical for the same state and the same answers. One CPU thread.
         """
 
+    def skim(self, state: S, choose: Choose) -> tuple[Column, S]:
+        """As ``step``, from what was known one column ago: cheaper where a kind knows how, for a machine under load.
+
+        The same promises as ``step``.
+        """
+        return self.step(state, choose)
+
     @abstractmethod
     def prefill(self, columns: Column, state: S) -> S:
         """The state after the given columns ``[W, H, Q]``, as if ``step`` had chosen them.

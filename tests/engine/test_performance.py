@@ -8,9 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill_live.engine.performance import BLOCK, PANIC, START, STOP, SWAP, Performance
+from distill_live.engine.performance import (
+    BLOCK,
+    EFFORT,
+    HEARD,
+    MODEL_LOAD,
+    PANIC,
+    PRESET_LOAD,
+    START,
+    STOP,
+    STRETCH,
+    SWAP,
+    Performance,
+)
 from distill_live.engine.replay import render, replay
 from distill_live.engine.take import TakeStart, add_assets, encode_codes, header
+from distill_live.engine.voice import VoiceKit
 from distill_live.errors import DistillError, ParamError, TakeError, UnknownNameError
 from distill_live.events import ControlEvent, TakeWriter, read_take, set_event
 from distill_live.models.playable import Playable
@@ -214,9 +227,9 @@ def test_temperature_moving_at_every_block_costs_no_more_decoding_or_generating(
     model: Playable, moving: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     performance = Performance(model, 7)
-    decode, generate = Counting(performance.decoder.decode), Counting(performance.stream._generate)
-    monkeypatch.setattr(performance.decoder, "decode", decode)
-    monkeypatch.setattr(performance.stream, "_generate", generate)
+    decode, generate = Counting(performance.voice.decoder.decode), Counting(performance.voice.stream._generate)
+    monkeypatch.setattr(performance.voice.decoder, "decode", decode)
+    monkeypatch.setattr(performance.voice.stream, "_generate", generate)
     for block in range(80):
         if moving:
             performance.apply(param("temperature", 0.5 + 0.01 * block))
@@ -228,7 +241,8 @@ def test_memory_of_columns_stays_flat(model: Playable) -> None:
     performance = Performance(model, 7)
     for _ in range(300):
         performance.render_block()
-    kept = (performance.decoder._mel, performance.decoder._before, performance.stream._drawn, performance._edited)
+    voice = performance.voice
+    kept = (voice.decoder._mel, voice.decoder._before, voice.stream._drawn, voice._edited, voice._heard, voice._pending)
     assert all(len(part) <= 4 for part in kept)
 
 
@@ -301,3 +315,245 @@ def test_a_take_may_begin_with_edits_already_on(model: Playable) -> None:
         performance.render_block()
         seen.add(tuple(performance.sounding.codes[0, :2].tolist()))
     assert len(seen) == 1 and next(iter(seen))[1] == -1
+
+
+# ---------------------------------------------------------------- two sources
+
+
+def column_event(codes: np.ndarray) -> ControlEvent:
+    return ControlEvent(0, HEARD, tuple(int(code) for code in codes.ravel()), "input")
+
+
+def test_a_level_can_speak_the_inputs_codes_while_the_others_speak_the_priors(model: Playable) -> None:
+    heard = [(0, param("level.0.source", "input"))]
+    heard += [(block, column_event(np.full((1, 3), block % 16))) for block in range(0, 160, 4)]
+    _, plain, _ = play(model)
+    _, codes, _ = play(model, heard)
+    assert all((c[:, 1:] == p[:, 1:]).all() for c, p in zip(codes, plain, strict=True))
+    assert {int(c[0, 0]) for c in codes[8:]} >= {block % 16 for block in range(8, 140, 4)}
+
+
+def test_before_anything_is_heard_the_prior_stands_in(model: Playable) -> None:
+    plain, _, _ = play(model)
+    sound, _, _ = play(model, [(0, param("level.0.source", "input")), (0, param("level.1.source", "input"))])
+    assert np.array_equal(plain, sound)
+
+
+def test_the_inputs_codes_go_through_the_same_swaps_holds_and_blends(model: Playable) -> None:
+    events = [(0, param(f"level.{level}.source", "input")) for level in range(3)]
+    events += [(4, column_event(np.array([[3, 4, 5]]))), (40, swap(1, "2")), (40, param("level.2.mute", True))]
+    events += [(60, param("level.0.hold", True)), (80, column_event(np.array([[9, 9, 9]])))]
+    _, codes, _ = play(model, events)
+    slot = model.sounds[1][1]
+    assert all(c[0, 2] == -1 and c[0, 1] in set(slot[:, 0, 1].tolist()) for c in codes[41:])
+    assert all(c[0, 0] == 3 for c in codes[20:]), "held although the input goes on"
+
+
+def test_a_swap_with_the_input_blends_into_what_the_prior_says(model: Playable) -> None:
+    events = [(0, column_event(np.array([[3, 4, 5]]))), (40, swap(0, "input")), (80, swap(0, "input", 0.0))]
+    _, plain, _ = play(model)
+    _, codes, _ = play(model, events)
+    assert all(c[0, 0] == 3 for c in codes[44:79])
+    assert all((c == p).all() for c, p in zip(codes[84:], plain[84:], strict=True))
+
+
+@pytest.mark.parametrize("codes", [(), (1, 2), (1, 2, 99), (-1, 2, 3)])
+def test_a_column_that_the_model_cannot_play_is_refused(model: Playable, codes: tuple[int, ...]) -> None:
+    with pytest.raises(ParamError, match="1 x 3 codes"):
+        Performance(model).apply(ControlEvent(0, HEARD, codes))
+
+
+# ---------------------------------------------------------------- time on the codes
+
+
+def test_freeze_stands_still_and_lets_the_music_go_on_underneath(model: Playable) -> None:
+    _, plain, _ = play(model)
+    sound, codes, _ = play(model, [(41, param("freeze", True)), (120, param("freeze", False))])
+    assert len({c.tobytes() for c in codes[42:118]}) == 1
+    assert all((c == p).all() for c, p in zip(codes[124:], plain[124:], strict=True))
+    assert np.abs(sound[:, 80 * BLOCK : 110 * BLOCK]).max() > 0.001, "it sounds on"
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_stutter_repeats_the_last_columns_and_lets_the_music_go_on_underneath(model: Playable, columns: int) -> None:
+    _, plain, _ = play(model)
+    _, codes, _ = play(model, [(40, param("stutter", columns)), (120, param("stutter", 0))])
+    n = model.frames_per_column
+    by_column = [codes[block].tobytes() for block in range(43, 116, n)]
+    assert by_column[: len(by_column) - columns] == by_column[columns:], "it repeats"
+    assert len(set(by_column)) <= columns and by_column[0] != plain[43].tobytes()
+    assert all((c == p).all() for c, p in zip(codes[124:], plain[124:], strict=True))
+
+
+# ---------------------------------------------------------------- grabbing
+
+
+def test_a_grab_fills_a_slot_with_what_was_played(model: Playable) -> None:
+    _, codes, performance = play(model, blocks=200)
+    done = performance.apply(ControlEvent(0, "/distill/bank/grab", ("5", 1.0, "played")))
+    slot = performance.bank[5]
+    assert slot is not None and slot.name == "played 1 s" and done.args == ("5", 1.0, "played")
+    n = model.frames_per_column
+    columns = [codes[block] for block in range(0, 199, n)]
+    finished = performance.column
+    assert (slot.codes == np.stack(columns)[finished - len(slot.codes) : finished]).all()
+    assert len(slot.codes) == round(93.75 / n)
+
+
+def test_a_grab_of_the_input_needs_one(model: Playable) -> None:
+    performance = Performance(model)
+    with pytest.raises(UnknownNameError, match="heard at the input"):
+        performance.apply(ControlEvent(0, "/distill/bank/grab", ("5", 1.0, "heard")))
+    for n in range(10):
+        performance.apply(column_event(np.full((1, 3), n)))
+    performance.apply(ControlEvent(0, "/distill/bank/grab", ("5", 0.2, "heard")))
+    assert performance.bank[5].codes[:, 0, 0].tolist() == [5, 6, 7, 8, 9]  # type: ignore[union-attr]
+
+
+def test_a_muted_level_is_grabbed_with_the_codes_it_would_have_had(model: Playable) -> None:
+    _, _, performance = play(model, [(0, param("level.1.mute", True))], blocks=100)
+    performance.apply(ControlEvent(0, "/distill/bank/grab", ("5", 0.5, "played")))
+    assert performance.bank[5].codes.min() >= 0  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "args", [(), ("77",), ("5", 0.0), ("5", float("nan")), ("5", 1e9), ("5", "x"), ("5", 1.0, "?")]
+)
+def test_a_grab_that_cannot_be_is_refused(model: Playable, args: tuple[object, ...]) -> None:
+    _, _, performance = play(model, blocks=20)
+    with pytest.raises(DistillError):
+        performance.apply(ControlEvent(0, "/distill/bank/grab", args))  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- two models
+
+
+def test_another_model_crosses_over_without_a_gap(tiny_playable: Callable[..., Playable]) -> None:
+    first, second = tiny_playable(seed=0), tiny_playable(seed=1, grid="bands", levels=2)
+    performance = Performance(first, 7, {"model.fade": 0.2})
+    performance.add_kit(VoiceKit(second))
+    alone = [Performance(first, 7).render_block() for _ in range(1)]
+    blocks = []
+    for block in range(100):
+        if block == 40:
+            performance.apply(ControlEvent(0, MODEL_LOAD, ("second", second.sha256)))
+            assert performance.model is second and performance.crossing
+        blocks.append(performance.render_block())
+    assert np.array_equal(blocks[0], alone[0])
+    assert not performance.crossing
+    loudness = [float(np.sqrt((b**2).mean())) for b in blocks]
+    assert min(loudness[30:70]) > 0.2 * float(np.median(loudness))
+    assert performance.column * second.frames_per_column >= 90, "the take's counter goes on"
+    assert performance.bank.names[0] == second.sounds[0][0]
+
+
+def test_a_model_that_is_not_loaded_is_refused(model: Playable) -> None:
+    with pytest.raises(UnknownNameError, match="not loaded"):
+        Performance(model).apply(ControlEvent(0, MODEL_LOAD, ("x", "00")))
+
+
+def test_a_newer_state_of_a_model_goes_on_from_what_was_played(tiny_playable: Callable[..., Playable]) -> None:
+    first, newer = tiny_playable(seed=0), tiny_playable(seed=3)
+    performance = Performance(first, 7)
+    performance.add_kit(VoiceKit(newer))
+    for _ in range(100):
+        performance.render_block()
+    played = performance.memory.codes
+    performance.apply(ControlEvent(0, MODEL_LOAD, ("x", newer.sha256, True)))
+    assert (performance.memory.codes[: len(played)] == played).all() and len(played) > 10
+
+
+def test_many_models_may_follow_each_other_faster_than_they_cross(tiny_playable: Callable[..., Playable]) -> None:
+    models = [tiny_playable(seed=seed) for seed in (0, 1, 3)]
+    performance = Performance(models[0], 7, {"model.fade": 1.0})
+    for model in models:
+        performance.add_kit(VoiceKit(model))
+    for number in range(60):
+        performance.apply(ControlEvent(0, MODEL_LOAD, ("m", models[number % 3].sha256)))
+        assert np.isfinite(performance.render_block()).all()
+    for _ in range(110):
+        performance.render_block()
+    assert not performance.crossing
+
+
+# ---------------------------------------------------------------- short of time
+
+
+def test_a_stretched_block_repeats_what_there_is_and_loses_nothing(model: Playable) -> None:
+    _, plain, _ = play(model)
+    stretched = [(block, ControlEvent(0, STRETCH, (), "engine")) for block in (40, 41, 42, 90)]
+    sound, codes, _ = play(model, stretched, blocks=164)
+    assert np.abs(sound[:, 40 * BLOCK : 46 * BLOCK]).max() > 0.001
+    said = lambda codes: [c.tobytes() for n, c in enumerate(codes) if n == 0 or (c != codes[n - 1]).any()]  # noqa: E731
+    assert said(codes)[:-1] == said(plain)[: len(said(codes)) - 1], "the same columns in the same order"
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_thrift_is_an_event_and_is_taken_back(model: Playable, degree: int) -> None:
+    plain, _, _ = play(model)
+    sound, _, p = play(model, [(40, ControlEvent(0, EFFORT, (degree,))), (80, ControlEvent(0, EFFORT, (0,)))])
+    assert first_difference(plain, sound) >= 40 * BLOCK and p.effort == 0
+    assert np.isfinite(sound).all()
+
+
+@pytest.mark.parametrize("args", [(), (-1,), (4,), ("much",)])
+def test_a_degree_of_thrift_that_is_none_is_refused(model: Playable, args: tuple[object, ...]) -> None:
+    with pytest.raises(ParamError):
+        Performance(model).apply(ControlEvent(0, EFFORT, args))  # type: ignore[arg-type]
+
+
+def test_a_jump_is_led_over_from_what_sounded_before(model: Playable) -> None:
+    """Everything moves at once, volume and echoes too; the first block of it still begins as if nothing had moved."""
+    jump = [(40, ControlEvent(0, PRESET_LOAD, ("x",))), (40, param("fx.delay.mix", 1.0)), (40, param("seed", 5))]
+    jump += [(40, param("level.0.mute", True)), (40, param("volume", -20.0))]
+    plain, _, _ = play(model)
+    led, _, p = play(model, jump)
+    at = 40 * BLOCK
+    assert np.abs(led[:, at : at + 20] - plain[:, at : at + 20]).max() < 0.02 * np.abs(plain).max()
+    steps = np.abs(np.diff(led[0]))
+    assert steps[at - 1 : at + 1024].max() <= 1.1 * np.abs(np.diff(plain[0])).max()
+    assert p._before is None
+
+
+# ---------------------------------------------------------------- going on after a crash
+
+
+def test_a_performance_goes_on_from_its_memory(model: Playable) -> None:
+    _, _, first = play(model, blocks=300)
+    memory = first.memory
+    again = Performance(model, 7, memory=memory)
+    assert again.column == memory.column == first.column
+    assert (again.memory.codes == memory.codes).all()
+    assert np.abs(np.concatenate([again.render_block() for _ in range(20)], axis=1)).max() > 0.001
+
+
+def test_all_that_can_happen_replays_to_the_same_bits(tiny_playable: Callable[..., Playable], tmp_path: Path) -> None:
+    model, other = tiny_playable(), tiny_playable(seed=1, grid="bands")
+    start = TakeStart(3, {"temperature": 0.8, "model.fade": 0.1})
+    performance = start.performance(model)
+    performance.add_kit(VoiceKit(other))
+    writer = TakeWriter(tmp_path / "take.jsonl", header(model, start))
+    events = {
+        5: param("level.0.source", "input"),
+        6: column_event(np.array([[3, 4, 5]])),
+        10: ControlEvent(0, STRETCH, (), "engine"),
+        20: ControlEvent(0, EFFORT, (3,), "engine"),
+        30: ControlEvent(0, PRESET_LOAD, ("x",)),
+        31: param("freeze", True),
+        40: param("freeze", False),
+        41: param("stutter", 2),
+        50: ControlEvent(0, "/distill/bank/grab", ("2", 0.3, "played")),
+        51: swap(1, "2"),
+        55: ControlEvent(0, "/distill/engine/lead", (2560,), "engine"),
+        60: ControlEvent(0, MODEL_LOAD, ("other", other.sha256)),
+        64: ControlEvent(0, PANIC),
+        70: ControlEvent(0, START),
+    }
+    blocks = []
+    for block in range(100):
+        if block in events:
+            writer.event(performance.apply(events[block]))
+        blocks.append(performance.render_block())
+    writer.close(performance.frame)
+    again = np.concatenate(list(replay(model, read_take(tmp_path / "take.jsonl"), models=(other,))), axis=1)
+    assert np.array_equal(np.concatenate(blocks, axis=1), again)

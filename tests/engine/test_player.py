@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill_live.audio.ring import Count, DeviceState, SharedRing
-from distill_live.engine.player import ChannelMap, RingPlayer, raised_cosine
+from distill_live.audio.smoothing import raised_cosine
+from distill_live.engine.player import ChannelMap, RingPlayer
 
 RATE = 48000
 RESTART = 512

@@ -38,7 +38,7 @@ def another(param: Param) -> float:
     if param.kind in ("bool", "enum"):
         return 1.0 if param.default != 1.0 else 0.0
     if param.kind == "int":
-        return 7.0 if param.default != 7.0 else 8.0
+        return next(v for v in (7.0, 8.0, 1000.0) if param.low <= v <= param.high and v != param.default)
     return next(v for v in (0.5, 0.75, -8.0, 512.0) if param.low <= v <= param.high and v != param.default)
 
 

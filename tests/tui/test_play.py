@@ -162,7 +162,7 @@ async def test_keys_that_come_in_a_burst_act_in_their_order(make_app: MakeApp, i
     app = make_app(instrument.port)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.heard.alive)
-        for key in ("right", "down", "down", "left", "tab", "tab", "down", "down", "down", "right"):
+        for key in ("right", "down", "down", "left", "tab", "tab", "down", "down", "down", "down", "right"):
             app.post_message(events.Key(key, None))
         await until(pilot, lambda: instrument.last("/distill/param/level.0.swap") is not None)
     assert instrument.events == [

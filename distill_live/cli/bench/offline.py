@@ -60,7 +60,7 @@ def measure_offline(plan: Plan) -> Part:
     part.add("level-0 entropy at the start", entropies[0], "bits")
     part.add("level-0 entropy at the end", entropies[-1], "bits")
     part.add("entropy, end against start", _difference_percent(entropies), "% apart", ENTROPY_BAR_PERCENT)
-    part.add("times the guard began anew", performance.stream.reprimed)
+    part.add("times the guard began anew", performance.voice.stream.reprimed)
     part.add("peak", listener.peak)
     part.add("speed", plan.offline_s / took_s, "x real time")
     part.notes.append(
@@ -77,7 +77,7 @@ def _listen(performance: Performance, blocks: int) -> Listener:
     for _ in range(blocks):
         if performance.column != heard:
             heard = performance.column
-            listener.codes.append(performance.stream.column(heard).codes[:, 0].copy())
+            listener.codes.append(performance.voice.stream.column(heard).codes[:, 0].copy())
         listener.hear(performance.render_block())
     return listener
 
