@@ -20,7 +20,7 @@ import numpy as np
 import distill_live
 from distill_live.codes.grid import Codes
 from distill_live.effects.params import STANDARD_ORDER
-from distill_live.engine.performance import BLOCK, SAMPLE_RATE, Performance
+from distill_live.engine.performance import BLOCK, SAMPLE_RATE, Memory, Performance
 from distill_live.errors import DistillError, TakeError
 from distill_live.events import Take
 from distill_live.models.playable import Playable
@@ -31,15 +31,25 @@ MAX_CODES = 4_000_000
 
 @dataclass(frozen=True)
 class TakeStart:
-    """The initial state of a take: the dice, the values that differ from their defaults, the order of the effects."""
+    """The initial state of a take.
+
+    Attributes:
+        seed: of the dice.
+        params: the values that differ from their defaults.
+        effects: the order of the inserts.
+        look_ahead: frames the vocoder waits for; None as the model says.
+        memory: where it goes on after a crash; None for a fresh start.
+    """
 
     seed: int = 0
     params: dict[str, Value] = field(default_factory=dict)
     effects: tuple[str, ...] = STANDARD_ORDER
+    look_ahead: int | None = None
+    memory: Memory | None = None
 
     def performance(self, model: Playable) -> Performance:
         """A performance of ``model`` in this state."""
-        return Performance(model, self.seed, self.params, self.effects)
+        return Performance(model, self.seed, self.params, self.effects, self.look_ahead, self.memory)
 
 
 def header(model: Playable, start: TakeStart, device_block: int = 0) -> dict[str, Any]:
@@ -54,6 +64,8 @@ def header(model: Playable, start: TakeStart, device_block: int = 0) -> dict[str
         "device_block": device_block,
         "params": dict(start.params),
         "effects": list(start.effects),
+        "look_ahead": start.look_ahead,
+        "memory": None if start.memory is None else encode_memory(start.memory),
         "bank": [name for name, _ in model.sounds[:16]],
         "level_names": list(model.level_names),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -84,7 +96,11 @@ def start_of(take: Take) -> TakeStart:
     effects = head.get("effects", list(STANDARD_ORDER))
     if not isinstance(effects, list) or not all(isinstance(name, str) for name in effects):
         raise TakeError("the take's first line names no effects", fix="restore the log")
-    return TakeStart(seed, params, tuple(effects))
+    look_ahead = head.get("look_ahead")
+    if look_ahead is not None and (not isinstance(look_ahead, int) or isinstance(look_ahead, bool)):
+        raise TakeError("the take's first line has an odd look_ahead", fix="restore the log")
+    memory = head.get("memory")
+    return TakeStart(seed, params, tuple(effects), look_ahead, None if memory is None else decode_memory(memory))
 
 
 def encode_codes(codes: Codes) -> dict[str, Any]:
@@ -112,6 +128,24 @@ def decode_codes(body: dict[str, Any]) -> Codes:
         return np.frombuffer(raw, "<i2").reshape(shape).astype(np.int16)
     except (KeyError, TypeError, ValueError, binascii.Error, zlib.error):
         raise TakeError("an asset of the take is damaged", fix="restore the log") from None
+
+
+def encode_memory(memory: Memory) -> dict[str, Any]:
+    """A performance's memory as plain JSON values."""
+    return {"column": memory.column, "codes": encode_codes(memory.codes) if len(memory.codes) else None}
+
+
+def decode_memory(body: Any) -> Memory:
+    """What ``encode_memory`` wrote.
+
+    Raises:
+        TakeError: it is something else.
+    """
+    column = body.get("column") if isinstance(body, dict) else None
+    if not isinstance(column, int) or isinstance(column, bool) or column < 0:
+        raise TakeError("the take does not say where it goes on", fix="restore the log")
+    codes = body.get("codes")
+    return Memory(column, np.zeros((0, 1, 1), np.int16) if codes is None else decode_codes(codes))
 
 
 def add_assets(performance: Performance, take: Take) -> None:

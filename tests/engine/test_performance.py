@@ -22,10 +22,10 @@ from distill_live.engine.performance import (
     Performance,
 )
 from distill_live.engine.replay import render, replay
-from distill_live.engine.take import TakeStart, add_assets, encode_codes, header
+from distill_live.engine.take import TakeStart, add_assets, encode_codes, header, start_of
 from distill_live.engine.voice import VoiceKit
 from distill_live.errors import DistillError, ParamError, TakeError, UnknownNameError
-from distill_live.events import ControlEvent, TakeWriter, read_take, set_event
+from distill_live.events import ControlEvent, Take, TakeWriter, read_take, set_event
 from distill_live.models.playable import Playable
 
 pytestmark = pytest.mark.usefixtures("live_numbers")
@@ -557,3 +557,18 @@ def test_all_that_can_happen_replays_to_the_same_bits(tiny_playable: Callable[..
     writer.close(performance.frame)
     again = np.concatenate(list(replay(model, read_take(tmp_path / "take.jsonl"), models=(other,))), axis=1)
     assert np.array_equal(np.concatenate(blocks, axis=1), again)
+
+
+def test_where_a_take_goes_on_survives_its_first_line(model: Playable) -> None:
+    _, _, first = play(model, blocks=300)
+    start = TakeStart(4, {"topk": 3}, look_ahead=1, memory=first.memory)
+    again = start_of(Take({"params": {}, **header(model, start)}, ()))
+    assert (again.seed, again.params, again.effects, again.look_ahead) == (4, {"topk": 3}, start.effects, 1)
+    assert again.memory is not None and again.memory.column == first.column
+    assert (again.memory.codes == first.memory.codes).all()
+
+
+@pytest.mark.parametrize("memory", ["x", {}, {"column": -1}, {"column": True}, {"column": 3, "codes": {"data": "?"}}])
+def test_a_memory_that_is_none_is_one_sentence(model: Playable, memory: object) -> None:
+    with pytest.raises(TakeError):
+        start_of(Take({**header(model, TakeStart()), "memory": memory}, ()))
