@@ -5,6 +5,8 @@ This process only watches: the sound is made by the engine, device and bridge pr
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -38,6 +40,7 @@ Example:
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Write the take log (JSON lines) here.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Which dice are thrown.")
 @click.option("--set", "settings", multiple=True, metavar="ID=VALUE", help="An initial value; may be given often.")
+@click.option("--resume", is_flag=True, help="Go on with the performance that ended unexpectedly.")
 @click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON lines.")
 def command(
     model: str | None,
@@ -57,6 +60,7 @@ def command(
     log: Path | None,
     seed: int,
     settings: tuple[str, ...],
+    resume: bool,
     as_json: bool,
 ) -> int:
     """Play MODEL (a .distill file, a name in the library, or the factory model) until Ctrl-C."""
@@ -69,8 +73,10 @@ def command(
     from distill_live.cli.session import PlaySession, PlaySettings
     from distill_live.control.bridge import BridgeSettings
     from distill_live.engine.device import DeviceSettings
+    from distill_live.engine.laststate import LastState
     from distill_live.engine.params import load_all
     from distill_live.engine.process import EngineSettings
+    from distill_live.engine.take import TakeStart
     from distill_live.models.library import home, resolve
 
     if midi_map is not None:
@@ -88,8 +94,7 @@ def command(
             resolve(model),
             ring="",
             lead=lead,
-            seed=seed,
-            params=parse_settings(settings),
+            start=TakeStart(seed, parse_settings(settings)),
             log=log,
             record=record,
             frames=frames,
@@ -111,4 +116,10 @@ def command(
         ),
         as_json=as_json,
     )
-    return PlaySession(plan).run()
+    last = LastState(home())
+    if resume:
+        standing, assets = last.read()
+        plan = replace(plan, engine=replace(plan.engine, standing=standing, assets=assets))
+    elif last.found() and not as_json:
+        print("The last performance ended unexpectedly; `distill-live play --resume` goes on with it.", file=sys.stderr)
+    return PlaySession(plan, last).run()

@@ -1,6 +1,8 @@
 """One running instrument seen from the command line: which processes there are, and what is printed about them.
 
-The parent's only thread; it makes the shared ring and the links between the children, and nothing that sounds.
+The parent's only thread; it makes the shared rings and the links between the children, and nothing that sounds. It
+keeps what the engine says of its state: an engine that dies is started again with it, and when everything dies the
+next ``play`` finds it on disk (``engine.laststate``).
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from typing import Any, Final
 from distill_live.audio.ring import Gauge, SharedRing
 from distill_live.control.bridge import BridgeSettings, run_bridge
 from distill_live.engine.device import DeviceSettings, run_device
-from distill_live.engine.loader import LoaderSettings, run_loader
+from distill_live.engine.laststate import LastState
+from distill_live.engine.loader import run_loader
 from distill_live.engine.process import EngineSettings, run_engine
 from distill_live.engine.supervisor import ChildSpec, Supervisor
 from distill_live.link import Message, link_pair
@@ -22,11 +25,12 @@ from distill_live.signals import StopFlag, stop_on_signals
 
 RING_SECONDS: Final = 2
 DRAIN_PATIENCE_S: Final = 3.0
+MOST_FAILED_STARTS: Final = 3  # in succession, before an engine is not started again
 
 
 @dataclass(frozen=True)
 class PlaySettings:
-    """What plays, where to, and under whose control. The ring's name is filled in by the session."""
+    """What plays, where to, and under whose control. The rings' names are filled in by the session."""
 
     engine: EngineSettings
     device: DeviceSettings
@@ -37,10 +41,13 @@ class PlaySettings:
 class PlaySession:
     """Runs the processes until the take is over, something essential is gone, or Ctrl-C."""
 
-    def __init__(self, settings: PlaySettings) -> None:
+    def __init__(self, settings: PlaySettings, last_state: LastState | None = None) -> None:
         self.settings = settings
         self.exit_code: int | None = None
+        self._engine_settings = settings.engine
+        self._last_state = last_state
         self._sounding = False
+        self._failed_starts = 0
         self._draining_until: float | None = None
         self._status: Message = {}
         self._told: set[str] = set()
@@ -54,7 +61,7 @@ class PlaySession:
                 self._start(supervisor, ring)
                 while self.exit_code is None:
                     supervisor.poll(0.1)
-                    self._look(supervisor, ring)
+                    self._look(ring)
                     if stop.is_set():
                         self._say("stopping.")
                         self.exit_code = self.exit_code or 0
@@ -62,26 +69,31 @@ class PlaySession:
             self._clear_line()
             ring.close()
             ring.unlink()
+        if self._last_state is not None and not self.exit_code:
+            self._last_state.clear()
         return self.exit_code or 0
 
     def _start(self, supervisor: Supervisor, ring: SharedRing) -> None:
+        self._supervisor = supervisor
         s = self.settings
         engine_end, bridge_end = link_pair()
         engine_loader, loader_end = link_pair()
-        engine = replace(s.engine, ring=ring.name)
-        supervisor.start(ChildSpec("engine", run_engine, engine, (engine_end, engine_loader)))
+        self._engine_settings = replace(s.engine, ring=ring.name)
+        ends = (engine_end, engine_loader)
+        supervisor.start(ChildSpec("engine", run_engine, self._engine_settings, ends, restart=True))
         device = replace(s.device, ring=ring.name)
         supervisor.start(ChildSpec("device", run_device, device, restart=True, fades=True))
-        supervisor.start(ChildSpec("bridge", run_bridge, s.bridge, (bridge_end,)))
-        supervisor.start(ChildSpec("loader", run_loader, LoaderSettings(s.engine.model), (loader_end,)))
-        self._supervisor = supervisor
+        supervisor.start(ChildSpec("bridge", run_bridge, s.bridge, (bridge_end,), restart=True))
+        supervisor.start(ChildSpec("loader", run_loader, None, (loader_end,), restart=True))
 
-    def _look(self, supervisor: Supervisor, ring: SharedRing) -> None:
+    def _look(self, ring: SharedRing) -> None:
         if not self._sounding and ring.read > 0:
             self._sounding = True
             self._event({"type": "play", "state": "sounding"})
         if self._draining_until is not None and (ring.fill == 0 or time.monotonic() > self._draining_until):
             self.exit_code = 0
+        if self._last_state is not None:
+            self._last_state.save()
         self._show_status(ring)
 
     # ------------------------------------------------------------------ what the children say
@@ -96,23 +108,59 @@ class PlaySession:
             self._status = message
         elif kind == "engine":
             self._engine(message)
+        elif kind == "asset":
+            self._keep_asset(str(message["sha256"]), message["body"])
         elif kind == "device":
             self._device(message)
         elif kind == "bridge":
             self._bridge(message)
 
     def _child(self, name: str, message: Message) -> None:
-        if message.get("state") != "ended" or self.exit_code is not None:
+        if self.exit_code is not None:
             return
-        if name == "engine" and self._draining_until is None:
-            self._fail("the engine has ended unexpectedly; start again.", 1)
-        elif name == "bridge" and self.exit_code is None:
-            self._say("the bridge is gone: the sound goes on, without OSC and MIDI.")
+        ended = message.get("state") == "ended"
+        if name == "engine":
+            self._engine_child(ended)
+        elif name == "bridge" and ended:
+            self._say("the bridge is gone and is started again: the sound goes on, OSC and MIDI are back in a moment.")
+        elif name == "loader" and ended:
+            self._supervisor.send("engine", {"type": "loader", "state": "gone"})
+
+    def _engine_child(self, ended: bool) -> None:
+        if self._draining_until is not None:
+            self._supervisor.give_up("engine")
+            return
+        if "bridge" in self._supervisor.names:
+            self._supervisor.send("bridge", {"type": "engine", "alive": not ended})
+        if not ended:
+            return
+        self._failed_starts += 1
+        if self._failed_starts > MOST_FAILED_STARTS:
+            self._supervisor.give_up("engine")
+            self._fail("the engine ends again and again; start with another model, or without --resume.", 1)
+            return
+        self._event({"type": "play", "state": "relaunch"})
+        self._say("the engine has ended unexpectedly and is started again, where it was.")
+
+    def _keep_asset(self, sha256: str, body: dict[str, Any]) -> None:
+        self._engine_settings = replace(self._engine_settings, assets={**self._engine_settings.assets, sha256: body})
+
+    def _keep_standing(self, standing: dict[str, Any]) -> None:
+        self._engine_settings = replace(self._engine_settings, standing=standing, log=None, record=None)
+        self._supervisor.revise("engine", self._engine_settings)
+        if self._last_state is not None:
+            self._last_state.update(standing, self._engine_settings.assets)
 
     def _engine(self, message: Message) -> None:
         state = message.get("state")
         if state == "failed":
+            self._supervisor.give_up("engine")
             self._fail(str(message["message"]), 1)
+        elif state == "standing":
+            self._keep_standing(message["standing"])
+        elif state == "playing":
+            self._failed_starts = 0
+            self._event({"type": "play", "state": "playing"})
         elif state == "message":
             self._say(str(message["message"]))
         elif state == "finished":
@@ -132,6 +180,7 @@ class PlaySession:
 
     def _bridge(self, message: Message) -> None:
         if message.get("osc_port") is None:
+            self._supervisor.give_up("bridge")
             self._fail(" ".join(message.get("messages", ())) or "the bridge could not start.", 1)
             return
         ready = {k: message.get(k) for k in ("osc_port", "midi_in", "midi_ports")}

@@ -7,7 +7,8 @@ link is dead it goes on answering, with the state ``engine gone``, and freezes t
 
 Time tags: past and "now" act at once, up to 2 s ahead wait in a heap (never asleep), later ones are refused.
 On the supervisor's link it announces ``{"type": "bridge", "osc_port": n, "midi_in": name or null, "midi_ports": [...],
-"messages": [sentences]}`` at the start and on every change, and obeys ``{"type": "quit"}``.
+"messages": [sentences]}`` at the start and on every change, hears ``{"type": "engine", "alive": bool}`` when an engine
+has died or another is started in its place, and obeys ``{"type": "quit"}``.
 """
 
 from __future__ import annotations
@@ -132,6 +133,7 @@ class Bridge:
         self._schedule: list[_Scheduled] = []
         self._serial = itertools.count(1)
         self._quit = False
+        engine.send({"type": "hello"})  # after a crash of the bridge the engine plays on: it says again what it plays
         found = self.midi.tend() if self.midi is not None else None
         self._announce([*_opening_words(settings, self.osc.port), *(found or [])])
 
@@ -151,7 +153,10 @@ class Bridge:
             self._apply(due.group.calls, due.client, "osc")
         self._play_midi()
         self.engine.turn()
-        self._quit = self._quit or any(m.get("type") == "quit" for m in self.supervisor.poll())
+        for message in self.supervisor.poll():
+            if message.get("type") == "engine":
+                self.engine.engine_alive(bool(message.get("alive")))
+            self._quit = self._quit or message.get("type") == "quit"
 
     def close(self) -> None:
         self.osc.close()

@@ -22,6 +22,7 @@ from distill_live.link import Link, Message
 from distill_live.params import Value
 
 GONE: Final = "engine gone"
+BACK: Final = "starting"
 STATUS_FIELDS: Final = ("load", "xruns", "xruns_minute", "latency_ms", "queue", "model", "state", "device")
 
 
@@ -35,6 +36,7 @@ class EngineSide:
         self._serial = itertools.count(1)
         self._syncs: dict[int, tuple[Client | None, int]] = {}
         self._askers: dict[str, Client | None] = {}  # who last sent each command
+        self.gone = False  # the supervisor says that the engine has ended; another one is on its way
 
     def check_room(self, commands: int) -> None:
         """Ask before a change is made; ``commands`` of its bundle are already gathered.
@@ -42,7 +44,7 @@ class EngineSide:
         Raises:
             EngineGoneError: when nobody is there. BusyError: when too much waits.
         """
-        if self.link.closed:
+        if self.link.closed or self.gone:
             raise EngineGoneError("the engine is not there, nothing was changed", fix="wait until it is back")
         self._outbox.check_room(commands)
 
@@ -69,6 +71,14 @@ class EngineSide:
         if self.link.closed and self._desk.state.state != GONE:
             self._left()
 
+    def engine_alive(self, alive: bool) -> None:
+        """What the supervisor says of the engine: one that has died is started again, and the link stays."""
+        if not alive and not self.gone:
+            self._left()
+        self.gone = not alive
+        if alive and self._desk.state.state == GONE:
+            self._desk.state.state = BACK
+
     def _left(self) -> None:
         error = EngineGoneError("the engine is not there, all values stay as they are", fix="it is started again")
         self._desk.state.state = GONE
@@ -91,6 +101,8 @@ class EngineSide:
         elif kind == "synced":
             self._synced(message.get("token"))
         elif kind == "model":
+            if message.get("fresh"):
+                self._outbox.forget_in_flight()
             self._desk.namespace.set_model(ModelInfo.from_message(message))
             self._desk.state.model = self._desk.namespace.model.name
         elif kind in ("done", "error"):

@@ -74,6 +74,10 @@ class Outbox:
         self._in_flight = {b: n for b, n in self._in_flight.items() if b > batch}
         self._sent_in = {a: b for a, b in self._sent_in.items() if b > batch}
 
+    def forget_in_flight(self) -> None:
+        """Another engine has begun: what was sent to the one before it will not be acknowledged any more."""
+        self._in_flight, self._sent_in, self._syncs_out = {}, {}, 0
+
     def under_way(self) -> set[str]:
         """Addresses that wait or are not yet acknowledged: what the engine says of them is older than what we know."""
         return {*self._sent_in, *(event.address for item in self._items.values() for event in item.events)}

@@ -47,6 +47,15 @@ MODEL_FADE: Final = declare(
         help="How long one model takes to cross over into another.",
     )
 )
+FOLLOW: Final = declare(
+    Param(
+        "model.follow",
+        "Follow model",
+        "engine",
+        kind="bool",
+        help="When the model's file changes, because it is being trained, crosses over into what it has become.",
+    )
+)
 LEAD: Final = declare(
     Param(
         "engine.lead",

@@ -30,7 +30,7 @@ from distill_live.effects.chain import EffectChain, standard_chain
 from distill_live.effects.params import STANDARD_ORDER
 from distill_live.engine.params import MODEL_FADE, load_all
 from distill_live.engine.presence import Presence
-from distill_live.engine.voice import REMEMBERED_S, ROUNDS_AT_EFFORT, Voice, VoiceKit
+from distill_live.engine.voice import REMEMBERED_S, ROUNDS_AT_EFFORT, Memory, Voice, VoiceKit
 from distill_live.errors import ParamError, UnknownNameError
 from distill_live.events import ROOT, ControlEvent, param_id_of
 from distill_live.models.playable import Playable
@@ -79,14 +79,6 @@ class Delays:
     effects: int
 
 
-@dataclass(frozen=True)
-class Memory:
-    """Where a performance goes on after a crash: its column, and what the prior remembered, codes ``[W, H, Q]``."""
-
-    column: int
-    codes: Codes
-
-
 class Performance:
     """A model being played.
 
@@ -119,7 +111,7 @@ class Performance:
         self.kits: dict[str, VoiceKit] = {model.sha256: kit}
         self.chain = self._new_chain(effects)
         self._spare = self._new_chain(effects)  # for a jump's old half: made now, since making one takes milliseconds
-        self.voice = self._new_voice(kit, memory)
+        self.voice = Voice(kit, self.params, memory)
         self._presence = Presence(1.0)
         self._leaving: list[tuple[Voice, Presence]] = []
         self._before: tuple[Performance, int] | None = None  # what sounded before a jump, and the blocks it is away
@@ -182,9 +174,7 @@ class Performance:
     @property
     def memory(self) -> Memory:
         """From where a performance could go on if this one ended now."""
-        recent = self.voice.stream.recent
-        shape = (0, self.model.rows, self.model.levels)
-        return Memory(self.column, np.stack(recent) if recent else np.zeros(shape, np.int16))
+        return self.voice.memory
 
     # ------------------------------------------------------------------ what comes in from outside
 
@@ -234,11 +224,6 @@ class Performance:
         chain = standard_chain(self.params, order)
         chain.prepare(SAMPLE_RATE, BLOCK)
         return chain
-
-    def _new_voice(self, kit: VoiceKit, memory: Memory | None) -> Voice:
-        if memory is None:
-            return Voice(kit, self.params)
-        return Voice(kit, self.params, memory.column, memory.codes if len(memory.codes) else None)
 
     def _set_param(self, event: ControlEvent) -> tuple[Value, ...]:
         param_id = param_id_of(event.address)
@@ -343,7 +328,7 @@ class Performance:
         samples = round(float(self.params[MODEL_FADE.id]) * SAMPLE_RATE)
         self._presence.go(0.0, samples)
         self._leaving.append((self.voice, self._presence))
-        self.voice = self._new_voice(kit, self._memory_for(kit, goes_on))
+        self.voice = Voice(kit, self.params, self._memory_for(kit, goes_on))
         self._presence = Presence(0.0)
         self._presence.go(1.0, samples)
         return (str(args[0]), str(args[1]), goes_on)

@@ -3,32 +3,48 @@
     links -> [take what arrived] -> [render one block while the ring holds less than the lead] -> ring
                    ^ ack, values, status, log, recorder
 
-One thread renders; the recorder has a thread of its own that only writes files. The loop takes what has arrived right
-before each block, so an event sounds with the next block rendered, and a flood of messages costs no wake-ups. Child of
-the supervisor. The process loads neither torch nor anything else that only training needs.
+One thread renders; others only write files or make a model ready. The loop takes what has arrived right before each
+block, so an event sounds with the next block rendered, and a flood of messages costs no wake-ups. Whatever the loop
+decides by the clock (a longer lead, less work, a stretched block) is an event like any other, so that the log holds it.
+Child of the supervisor. The process loads neither torch nor anything else that only training needs.
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from distill_live.audio.ring import Count, Gauge, SharedRing
-from distill_live.codes.grid import CodeGrid
+import numpy as np
+
+from distill_live.audio.meter import to_db
+from distill_live.audio.ring import Count, DeviceState, Gauge, SharedRing
+from distill_live.engine.lead import AdaptiveLead
+from distill_live.engine.listener import Listener
 from distill_live.engine.live_setup import prepare_live
+from distill_live.engine.loading import ModelLoading
+from distill_live.engine.orders import MACHINE, Orders
+from distill_live.engine.params import LEAD as LEAD_PARAM
+from distill_live.engine.performance import BLOCK, EFFORT, HEARD, LEAD, RETIRE, SAMPLE_RATE, STOP, STRETCH, Performance
 from distill_live.engine.priority import ENGINE_PRIORITY, request_realtime
+from distill_live.engine.reports import Reports
+from distill_live.engine.standing import Standing
+from distill_live.engine.take import TakeStart, header
 from distill_live.engine.tape import Tape
+from distill_live.engine.thrift import Thrift
 from distill_live.engine.timing import Timings
 from distill_live.errors import DistillError
-from distill_live.events import ROOT, ControlEvent
+from distill_live.events import ControlEvent
 from distill_live.link import End, Link, Message
-from distill_live.params import Value
+from distill_live.models.playable import load_playable
 
-RECORD: Final = f"{ROOT}/transport/record"
 WARM_UP_BLOCKS: Final = 24
+EXTRA_WHILE_LOADING: Final = 2048  # frames of lead while a model is made ready
+LOOK_S: Final = 0.1  # how often the ring is asked how it went
+SWITCH_S: Final = 0.0005  # between threads: the loop never waits long for the one that loads
 
 
 @dataclass(frozen=True)
@@ -38,30 +54,35 @@ class EngineSettings:
     Attributes:
         model: path of the model file.
         ring: name of the shared ring that the device reads.
-        lead: how full the ring is kept, 512 and up.
-        seed, params: the take's initial state.
+        input_ring: name of the ring that the device writes what it hears to; None without an input.
+        lead: how full the ring is kept at least, 512 and up.
+        start: the take's initial state.
         log, record: take log and recording that start with the first block; None for none.
         frames: the take ends after so many; None plays on.
         takes: folder for recordings that a message starts.
-        device_block: the device's period, for the log.
+        device_block: the device's period.
+        standing, assets: where another engine has left off, as it told; None for a fresh start.
     """
 
     model: Path
     ring: str
+    input_ring: str | None = None
     lead: int = 2048
-    seed: int = 0
-    params: dict[str, Value] = field(default_factory=dict)
+    start: TakeStart = field(default_factory=TakeStart)
     log: Path | None = None
     record: Path | None = None
     frames: int | None = None
     takes: Path = Path()
     device_block: int = 256
+    standing: dict[str, Any] | None = None
+    assets: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def run_engine(settings: EngineSettings, supervisor: End, bridge: End, loader: End) -> None:
     """The process's whole life; returns when the take is over, or the supervisor is gone."""
     up = Link(supervisor)
     prepare_live()
+    sys.setswitchinterval(SWITCH_S)
     try:
         loop = LiveLoop(settings, up, Link(bridge), Link(loader))
     except DistillError as error:
@@ -78,38 +99,48 @@ class LiveLoop:
     """A performance in real time."""
 
     def __init__(self, settings: EngineSettings, supervisor: Link, bridge: Link, loader: Link) -> None:
-        from distill_live.engine.reports import Reports
-        from distill_live.engine.take import TakeStart, header
-        from distill_live.models.playable import load_playable
-
         self.settings = settings
         self.supervisor, self.bridge, self.loader = supervisor, bridge, loader
-        self.model = load_playable(settings.model)
-        start = TakeStart(settings.seed, dict(settings.params))
-        _warm_up(start.performance(self.model))
-        self.performance = start.performance(self.model)
+        standing = None if settings.standing is None else Standing.from_json(settings.standing)
+        model = load_playable(settings.model if standing is None else Path(standing.model))
+        start = _with_lead(settings.start if standing is None else standing.start, settings.lead)
+        _warm_up(start.performance(model))
+        self.performance = start.performance(model)
+        self.performance.chain.be_patient(BLOCK / SAMPLE_RATE)
         self.ring = SharedRing.attach(settings.ring)
-        head = header(self.model, start, settings.device_block)
-        self.tape = Tape(settings.log, settings.record, head, settings.takes)
+        self.tape = Tape(settings.log, settings.record, header(model, start, settings.device_block), settings.takes)
         self.reports = Reports(self.performance, self.ring, bridge, supervisor)
+        self.loading = ModelLoading(start.look_ahead)
+        self.orders = Orders(
+            self.performance, self.tape, self.reports, bridge, loader, self.loading, self._value_changed
+        )
+        self.orders.model_changed = self._model_changed
+        self.lead = AdaptiveLead(int(self.performance.params[LEAD_PARAM.id]), settings.device_block)
+        self.thrift = Thrift(BLOCK / SAMPLE_RATE)
+        self.listener = self._listener()
         self.timings = Timings()
-        self._nap_s = min(max(settings.lead / 48000.0 / 16.0, 0.0005), 0.0025)
-        self._loads: dict[int, tuple[str, str]] = {}
-        self._syncs: list[Any] = []
+        self._output_db = -120.0
+        self._underruns = self.ring.count(Count.UNDERRUNS)
+        self._looked_s = 0.0
         self._quit = False
+        if standing is not None:
+            self.orders.restore(standing, settings.assets)
 
     def run(self) -> None:
         """Render until told to quit or the take is over."""
         gc.collect()
         gc.freeze()
-        self.reports.announce_model()
+        self.reports.lead = self.lead.frames
+        self.reports.announce_model(fresh=True)
+        self.orders.follow()
+        self.ring.publish(Count.MIN_FILL, -1)
         self.ring.publish(Count.PRODUCING, 1)
         self.supervisor.send({"type": "engine", "state": "playing"})
         while not self._quit:
             self._take_messages()
             if self._finished():
                 break
-            if self.ring.fill < self.settings.lead:
+            if self.ring.fill < self.lead.frames:
                 self._block()
             else:
                 self._rest()
@@ -119,7 +150,7 @@ class LiveLoop:
         """Finish log and recording; safe to call twice."""
         self.ring.publish(Count.PRODUCING, 0)
         for message in self.tape.close(self.performance.frame):
-            self.supervisor.send({"type": "engine", "state": "message", "message": message})
+            self.reports.say(message)
         self.ring.close()
 
     # ------------------------------------------------------------------ sound
@@ -127,13 +158,60 @@ class LiveLoop:
     def _block(self) -> None:
         started = time.perf_counter()
         self._end_softly()
+        self._before_block()
         block = self.performance.render_block()
-        self.timings.add(time.perf_counter() - started)
+        self._output_db = float(to_db(np.sqrt(np.mean(np.square(block)))))
+        seconds = time.perf_counter() - started
+        self.timings.add(seconds)
         self.ring.write(block.T)
+        self._after_block(seconds)
         self.tape.push(block)
         self.reports.block(block, self.timings)
         for text in self.tape.messages():
-            self.supervisor.send({"type": "engine", "state": "message", "message": text})
+            self.reports.say(text)
+
+    def _before_block(self) -> None:
+        """What the input brings, and whether there is time for a whole block."""
+        if self.listener is not None:
+            codes = self.listener.listen(self.performance.voice.hops_to_decode, self._output_db)
+            self.reports.input_peak = max(self.reports.input_peak or 0.0, self.listener.peak)
+            self.listener.peak = 0.0
+            if codes is not None:
+                self.orders.apply(HEARD, tuple(int(code) for code in codes.ravel()), "input")
+        if self._in_need():
+            self.orders.apply(STRETCH)
+
+    def _in_need(self) -> bool:
+        """The device plays and its next period is not there: a block that costs little must do."""
+        playing = self.ring.count(Count.DEVICE_STATE) == DeviceState.PLAYING
+        return playing and self.ring.fill < self.settings.device_block and self.performance.playing
+
+    def _after_block(self, seconds: float) -> None:
+        """Decide by the clock, and say so in the log."""
+        now = time.monotonic()
+        if self.thrift.took(seconds, now):
+            self.reports.thrift = self.thrift.degree
+            self.orders.apply(EFFORT, (self.thrift.degree,))
+        for name, why in getattr(self.performance.chain, "take_out_reports", list)():
+            self.tape.event(ControlEvent(self.performance.frame - BLOCK, RETIRE, (name, why), MACHINE))
+        if now - self._looked_s >= LOOK_S:
+            self._looked_s = now
+            self._look_at_ring(now)
+
+    def _look_at_ring(self, now: float) -> None:
+        least, underruns = self.ring.count(Count.MIN_FILL), self.ring.count(Count.UNDERRUNS)
+        self.ring.publish(Count.MIN_FILL, -1)
+        dry, self._underruns = underruns > self._underruns, underruns
+        changed = self.lead.look(now, least, dry)
+        if self.thrift.exhausted:
+            changed = self.lead.lengthen(now) or changed
+        held = self.lead.hold(EXTRA_WHILE_LOADING if self.loading.busy or self.performance.crossing else 0)
+        if changed or held:
+            self._lead_changed()
+
+    def _lead_changed(self) -> None:
+        self.reports.lead = self.lead.frames
+        self.orders.apply(LEAD, (self.lead.frames,))
 
     def _rest(self) -> None:
         """Sleep until the ring has room for a block.
@@ -141,14 +219,15 @@ class LiveLoop:
         Messages do not wake the loop: an event takes effect with the next block, and they are taken right before it.
         """
         self.reports.idle(self.timings)
-        excess = self.ring.fill - self.settings.lead
-        time.sleep(max(excess / 48000.0, self._nap_s))
+        excess = self.ring.fill - self.lead.frames
+        nap_s = min(max(self.lead.frames / SAMPLE_RATE / 16.0, 0.0005), 0.0025)
+        time.sleep(max(excess / SAMPLE_RATE, nap_s))
 
     def _end_softly(self) -> None:
         """The last block of a take that has an end fades out, as an event of its own."""
         frames = self.settings.frames
-        if frames is not None and self.performance.frame == (frames - 1) // 512 * 512:
-            self._apply(f"{ROOT}/transport/stop", (), "engine")
+        if frames is not None and self.performance.frame == (frames - 1) // BLOCK * BLOCK:
+            self.orders.apply(STOP)
 
     def _finished(self) -> bool:
         return self.settings.frames is not None and self.performance.frame >= self.settings.frames
@@ -160,14 +239,15 @@ class LiveLoop:
             "underruns": self.ring.count(Count.UNDERRUNS),
             "server_xruns": self.ring.count(Count.SERVER_XRUNS),
             "output_latency_s": self.ring.gauge(Gauge.OUTPUT_LATENCY_S),
-            "smallest_fill": self.ring.count(Count.MIN_FILL),
+            "lead": self.lead.frames,
+            "thrift": self.thrift.degree,
             "cpu_s": round(time.process_time(), 2),
             "frames": self.performance.frame,
             "resident_mb": resident_mb(),
         }
         self.supervisor.send({"type": "engine", "state": "finished", "stats": stats})
 
-    # ------------------------------------------------------------------ messages
+    # ------------------------------------------------------------------ messages and changes
 
     def _take_messages(self) -> None:
         for message in self.supervisor.poll():
@@ -175,83 +255,45 @@ class LiveLoop:
         if self.supervisor.closed:
             self._quit = True
         for message in self.bridge.poll():
-            self._from_bridge(message)
+            self.orders.from_bridge(message)
         for message in self.loader.poll():
-            self._from_loader(message)
-        if self._syncs and not self._loads:
-            for token in self._syncs:
-                self.bridge.send({"type": "synced", "token": token})
-            self._syncs.clear()
+            self.orders.from_loader(message)
+        self.orders.take_ready_model()
+        self.orders.answer_syncs()
 
     def _from_supervisor(self, message: Message) -> None:
-        if message.get("type") == "quit":
-            self._quit = True
-        elif message.get("type") == "device":
-            self.reports.device = str(message.get("name", ""))
-
-    def _from_bridge(self, message: Message) -> None:
         kind = message.get("type")
-        if kind == "events":
-            for address, args, source in message["events"]:
-                self._apply(address, tuple(args), source)
-            self.bridge.send({"type": "ack", "batch": message["batch"], "frame": self.performance.frame})
-        elif kind == "sync":
-            self._syncs.append(message.get("token"))
-        elif kind == "hello":
-            self.reports.announce_model()
+        if kind == "quit":
+            self._quit = True
+        elif kind == "device":
+            self.reports.device = str(message.get("name", ""))
+        elif kind == "loader":
+            self.orders.loader_gone()
 
-    def _apply(self, address: str, args: tuple[Value, ...], source: str) -> None:
-        try:
-            if address == RECORD:
-                self._record(args)
-                return
-            if self._must_be_encoded(address, args):
-                self._request_load(args)
-                return
-            done = self.performance.apply(ControlEvent(0, address, args, source))
-        except DistillError as error:
-            self.bridge.send({"type": "error", "address": address, "code": error.code, "text": str(error)})
-            return
-        self.tape.event(done)
-        self.reports.changed(done)
+    def _value_changed(self, param_id: str) -> None:
+        if param_id == LEAD_PARAM.id and self.lead.set_floor(int(self.performance.params[param_id])):
+            self._lead_changed()
 
-    def _record(self, args: tuple[Value, ...]) -> None:
-        wanted = bool(args[0]) if args else not self.tape.recording
-        text = self.tape.start_recording() if wanted else self.tape.stop_recording()
-        self.reports.recording = self.tape.recording
-        self.bridge.send({"type": "done", "address": RECORD, "args": [self.tape.recording, text]})
-        self.supervisor.send({"type": "engine", "state": "message", "message": text})
+    def _model_changed(self) -> None:
+        if self.listener is not None:
+            self.listener.attend(self.performance.model)
 
-    def _must_be_encoded(self, address: str, args: tuple[Value, ...]) -> bool:
-        is_load = address == f"{ROOT}/bank/load" and len(args) == 2
-        return is_load and self.model.sound(str(args[1])) is None
-
-    def _request_load(self, args: tuple[Value, ...]) -> None:
-        ticket = max(self._loads, default=0) + 1
-        self._loads[ticket] = (str(args[0]), str(args[1]))
-        sent = self.loader.send({"type": "encode", "ticket": ticket, "name": args[1]})
-        if not sent:
-            del self._loads[ticket]
-            raise DistillError("the loader is not running", fix="use a sound of the model, or start again")
-
-    def _from_loader(self, message: Message) -> None:
-        from distill_live.engine.take import decode_codes, encode_codes
-
-        slot, name = self._loads.pop(int(message["ticket"]), ("", ""))
-        address = f"{ROOT}/bank/load"
-        if "error" in message:
-            self.bridge.send({"type": "error", "address": address, "code": "unknown_name", "text": message["error"]})
-            return
-        codes = decode_codes(message["codes"])
-        CodeGrid(codes, self.model.sha256, 0, name).for_model(
-            self.model.sha256, self.model.codebook_size, self.model.rows, self.model.levels
-        )
-        sha256 = self.performance.add_asset(codes)
-        self.tape.asset(sha256, encode_codes(codes))
-        self._apply(address, (slot, name, sha256), "osc")
+    def _listener(self) -> Listener | None:
+        if self.settings.input_ring is None:
+            return None
+        self.reports.input_peak = 0.0
+        ring = SharedRing.attach(self.settings.input_ring)
+        return Listener(ring, self.performance.model, self.performance.params)
 
 
-def _warm_up(performance: Any) -> None:
+def _with_lead(start: TakeStart, lead: int) -> TakeStart:
+    """The take's initial values with the lead that was asked for among them."""
+    if LEAD_PARAM.id in start.params or lead == LEAD_PARAM.default:
+        return start
+    return replace(start, params={**start.params, LEAD_PARAM.id: lead})
+
+
+def _warm_up(performance: Performance) -> None:
     """Render a throw-away performance, so that the first block is not slower than the others."""
     for _ in range(WARM_UP_BLOCKS):
         performance.render_block()

@@ -13,14 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from distill_live.audio.ring import Count, Gauge, SharedRing
-from distill_live.engine.performance import BLOCK, PANIC, SAMPLE_RATE, SWAP, Performance
+from distill_live.engine.performance import BLOCK, MODEL_LOAD, PANIC, SAMPLE_RATE, SWAP, Performance
+from distill_live.engine.standing import standing_of
 from distill_live.engine.timing import Timings
 from distill_live.events import ControlEvent, param_id_of
 from distill_live.link import Link
+from distill_live.models.library import model_names
 from distill_live.params import Value
 
 VALUES_HZ: Final = 30.0
 STATUS_HZ: Final = 5.0
+STANDING_HZ: Final = 2.0
 BLOCKS_PER_SECOND: Final = SAMPLE_RATE / BLOCK
 
 
@@ -29,6 +32,9 @@ class Reports:
 
     def __init__(self, performance: Performance, ring: SharedRing, bridge: Link, supervisor: Link) -> None:
         self.performance = performance
+        self.lead = 0  # frames the ring is kept filled with
+        self.thrift = 0
+        self.input_peak: float | None = None  # since the values were last told; None without an input
         self.ring = ring
         self.bridge = bridge
         self.supervisor = supervisor
@@ -36,11 +42,19 @@ class Reports:
         self.recording = False
         self._changed: dict[str, Value] = {}
         self._peak = np.zeros(2, np.float32)
-        self._next_values = self._next_status = 0.0
+        self._next_values = self._next_status = self._next_standing = 0.0
         self._xruns: deque[tuple[float, int]] = deque(maxlen=301)  # one a status: a minute and a bit
 
-    def announce_model(self) -> None:
-        """Tell the bridge what plays: names, slots, sizes."""
+    def say(self, text: str) -> None:
+        """One sentence for whoever watches."""
+        self.supervisor.send({"type": "engine", "state": "message", "message": text})
+
+    def asset(self, sha256: str, body: dict[str, Any]) -> None:
+        """Codes that another engine would need to go on from here."""
+        self.supervisor.send({"type": "asset", "sha256": sha256, "body": body})
+
+    def announce_model(self, fresh: bool = False) -> None:
+        """Tell the bridge what plays: names, slots, sizes; ``fresh``: nothing that was sent before has been heard."""
         model = self.performance.model
         self.bridge.send(
             {
@@ -52,6 +66,8 @@ class Reports:
                 "slots": self.performance.bank.names,
                 "codebook_size": model.codebook_size,
                 "rows": model.rows,
+                "models": model_names(),
+                "fresh": fresh,
             }
         )
         self._changed.update(self.performance.params.snapshot())
@@ -69,6 +85,8 @@ class Reports:
         elif event.address == PANIC:
             edits = [i for i in params.registry if i.startswith("level.")]
             self._changed.update({i: params[i] for i in (*edits, "freeze", "stutter")})
+        elif event.address == MODEL_LOAD:
+            self.announce_model()
         elif "/bank/" in event.address:
             self.announce_model()
             self.bridge.send({"type": "done", "address": event.address, "args": list(event.args[:2])})
@@ -88,13 +106,21 @@ class Reports:
             self._next_status = now + 1.0 / STATUS_HZ
             self._send_status(now, timings)
             self._pass_on_troubles()
+        if now >= self._next_standing:
+            self._next_standing = now + 1.0 / STANDING_HZ
+            self._send_standing()
 
     def _pass_on_troubles(self) -> None:
         """What the effect chain had to say (a plugin that failed is bypassed and named)."""
         troubles = self.performance.chain.messages
         for text in troubles:
-            self.supervisor.send({"type": "engine", "state": "message", "message": text})
+            self.say(text)
         troubles.clear()
+
+    def _send_standing(self) -> None:
+        """How the performance stands, for the engine that would have to go on if this one died."""
+        body = standing_of(self.performance).to_json()
+        self.supervisor.send({"type": "engine", "state": "standing", "standing": body}, droppable=True)
 
     def load(self, timings: Timings) -> float:
         """Share of one core the render loop uses, over the last second."""
@@ -114,6 +140,10 @@ class Reports:
         self._peak[:] = 0.0
         values["meter.left"], values["meter.right"] = round(float(peaks[0]), 2), round(float(peaks[1]), 2)
         values["engine.column"] = performance.column
+        values["engine.ring"], values["engine.thrift"] = self.lead, self.thrift
+        if self.input_peak is not None:
+            values["input.level"] = round(20.0 * float(np.log10(max(self.input_peak, 1e-5))), 2)
+            self.input_peak = 0.0
         codes, entropy = performance.sounding.codes[0], performance.entropy_bits
         for level in range(performance.model.levels):
             values[f"level.{level}.code"] = int(codes[level])

@@ -16,7 +16,7 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
@@ -136,10 +136,25 @@ class Supervisor:
         if not spec.restart:
             child.close_connections()
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every child that has been started."""
+        return frozenset(self._children)
+
     def send(self, name: str, message: Message) -> bool:
         """Hand a message to a child; False when it is not there now."""
         link = self._children[name].link
         return link is not None and link.send(message)
+
+    def revise(self, name: str, settings: Any) -> None:
+        """What the child is given when it is started again."""
+        child = self._children[name]
+        child.spec = replace(child.spec, settings=settings)
+
+    def give_up(self, name: str) -> None:
+        """Do not start this child again."""
+        child = self._children[name]
+        child.hopeless, child.restart_at_s = True, None
 
     def alive(self, name: str) -> bool:
         return self._children[name].alive()

@@ -20,7 +20,8 @@ import numpy as np
 import distill_live
 from distill_live.codes.grid import Codes
 from distill_live.effects.params import STANDARD_ORDER
-from distill_live.engine.performance import BLOCK, SAMPLE_RATE, Memory, Performance
+from distill_live.engine.performance import BLOCK, SAMPLE_RATE, Performance
+from distill_live.engine.voice import Memory
 from distill_live.errors import DistillError, TakeError
 from distill_live.events import Take
 from distill_live.models.playable import Playable
@@ -132,7 +133,12 @@ def decode_codes(body: dict[str, Any]) -> Codes:
 
 def encode_memory(memory: Memory) -> dict[str, Any]:
     """A performance's memory as plain JSON values."""
-    return {"column": memory.column, "codes": encode_codes(memory.codes) if len(memory.codes) else None}
+    return {
+        "column": memory.column,
+        "codes": encode_codes(memory.codes) if len(memory.codes) else None,
+        "held": {str(level): codes.tolist() for level, codes in memory.held.items()},
+        "frozen": None if memory.frozen is None else encode_codes(memory.frozen[None]),
+    }
 
 
 def decode_memory(body: Any) -> Memory:
@@ -144,8 +150,17 @@ def decode_memory(body: Any) -> Memory:
     column = body.get("column") if isinstance(body, dict) else None
     if not isinstance(column, int) or isinstance(column, bool) or column < 0:
         raise TakeError("the take does not say where it goes on", fix="restore the log")
-    codes = body.get("codes")
-    return Memory(column, np.zeros((0, 1, 1), np.int16) if codes is None else decode_codes(codes))
+    codes, frozen = body.get("codes"), body.get("frozen")
+    try:
+        held = {int(level): np.array(values, np.int16) for level, values in (body.get("held") or {}).items()}
+    except (AttributeError, OverflowError, TypeError, ValueError):
+        raise TakeError("the take does not say what is held", fix="restore the log") from None
+    return Memory(
+        column,
+        np.zeros((0, 1, 1), np.int16) if codes is None else decode_codes(codes),
+        held,
+        None if frozen is None else decode_codes(frozen)[0],
+    )
 
 
 def add_assets(performance: Performance, take: Take) -> None:

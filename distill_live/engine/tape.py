@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from distill_live.engine.recorder import Recorder
 from distill_live.events import ControlEvent, TakeWriter
+from distill_live.models.playable import Playable
 
 
 class Tape:
@@ -45,6 +46,9 @@ class Tape:
     def event(self, event: ControlEvent) -> None:
         if self._log is not None:
             self._log.event(event)
+
+    def model(self, model: Playable) -> None:
+        """Note a model that the take crosses over into."""
 
     def asset(self, sha256: str, body: dict[str, Any]) -> None:
         if self._log is not None:

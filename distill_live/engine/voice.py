@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -61,17 +62,35 @@ class VoiceKit:
         self.columns_per_second = model.mel.frames_per_second / model.frames_per_column
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Where a voice goes on.
+
+    Attributes:
+        column: the take's column counter.
+        codes: int16 ``[W, H, Q]``, what the prior has heard; may be empty.
+        held: the codes int16 ``[H]`` that hands hold, by level.
+        frozen: the column ``[H, Q]`` that is frozen, or None.
+    """
+
+    column: int = 0
+    codes: Codes = field(default_factory=lambda: np.zeros((0, 1, 1), np.int16))
+    held: Mapping[int, Codes] = field(default_factory=dict)
+    frozen: Codes | None = None
+
+
 class Voice:
     """A model, played.
 
     Args:
         kit: the model's.
         params: the live values, shared by all voices of a performance.
-        column: the take's column counter to begin at.
-        memory: codes ``[W, H, Q]`` that the prior has heard when it begins; None for a fresh start.
+        memory: where it goes on; None for a fresh start.
     """
 
-    def __init__(self, kit: VoiceKit, params: ParamBank, column: int = 0, memory: Codes | None = None) -> None:
+    def __init__(self, kit: VoiceKit, params: ParamBank, memory: Memory | None = None) -> None:
+        memory = memory or Memory()
+        column = memory.column
         self.kit, self.params = kit, params
         self.model = kit.model
         self.bank = Bank()
@@ -91,13 +110,12 @@ class Voice:
         self._dirty = False
         self.decoder = FrameDecoder(self.model.decoder, self._n, column)
         self.dice = PerformanceDice(params, self._remembered)
-        self.stream = PriorStream(self.model.prior, kit.watch, self.dice, column, memory)
+        heard = memory.codes if len(memory.codes) else None
+        self.stream = PriorStream(self.model.prior, kit.watch, self.dice, column, heard)
         self._state = kit.vocoder.initial_state()
         self._pending: deque[int] = deque()  # mel frames in the vocoder, oldest first
         self._newest = column * self._n - 1  # the newest mel frame it has seen
-        for level in range(self.model.levels):
-            self.hold(level)
-        self._freeze()
+        self._hold_all(memory)
         self._prime()
 
     # ------------------------------------------------------------------ what others read
@@ -126,6 +144,13 @@ class Voice:
     def hops_to_decode(self) -> int:
         """How many more hops until the one that decodes another column: by then the input's column must be ready."""
         return self.decoder.decoded * self._n - self._newest - 1
+
+    @property
+    def memory(self) -> Memory:
+        """From where a voice could go on if this one ended now."""
+        recent = self.stream.recent
+        codes = np.stack(recent) if recent else np.zeros((0, self.model.rows, self.model.levels), np.int16)
+        return Memory(self.column, codes, dict(self._held), self.moments.frozen)
 
     def remembered(self, seconds: float, heard: bool) -> Codes:
         """The last ``seconds`` that were played, or heard at the input, as codes ``[W, H, Q]``.
@@ -197,6 +222,23 @@ class Voice:
         self._held.pop(level, None)
         if self.params[f"level.{level}.hold"]:
             self._held[level] = self.editor.before_swap(self._base(self.column_or_first), level, self.edit_of(level))
+
+    def _hold_all(self, memory: Memory) -> None:
+        """At the beginning: what the parameters say is held, as it was held before where that is known."""
+        for level in range(self.model.levels):
+            self.hold(level)
+            held = memory.held.get(level)
+            if level in self._held and held is not None and self._playable(held, (self.model.rows,)):
+                self._held[level] = held
+        self._freeze()
+        frozen = memory.frozen
+        shape = (self.model.rows, self.model.levels)
+        if self.moments.frozen is not None and frozen is not None and self._playable(frozen, shape):
+            self.moments.frozen = frozen
+
+    def _playable(self, codes: Codes, shape: tuple[int, ...]) -> bool:
+        """Whether this model can speak these codes: they may come from a file, or from another model."""
+        return codes.shape == shape and 0 <= int(codes.min()) <= int(codes.max()) < self.model.codebook_size
 
     @property
     def column_or_first(self) -> int:

@@ -96,6 +96,28 @@ def resolve(name_or_path: str | None) -> Path:
     return path
 
 
+def registered(name: str) -> Path:
+    """The file of a model of the library, or of the factory's under its own name; a path is never accepted.
+
+    Raises:
+        UsageError: when it cannot be a name (a message from the network must not choose a place on the disk).
+        UnknownNameError: when there is no such model.
+    """
+    path = models_folder() / f"{check_name(name.removesuffix(SUFFIX))}{SUFFIX}"
+    if path.is_file():
+        return path
+    if name == factory_path().stem:
+        return resolve(None)
+    raise UnknownNameError(f"the library has no model {name!r}", fix=_known())
+
+
+def model_names() -> list[str]:
+    """The names ``registered`` accepts, the factory's first; no file is opened."""
+    own = [path.stem for path in _files()]
+    factory = factory_path().stem
+    return own if factory in own or not factory_path().is_file() else [factory, *own]
+
+
 def _existing(path: Path, problem: str, fix: str) -> Path:
     if not path.is_file():
         raise ModelFileError(problem, fix=fix)

@@ -1,0 +1,87 @@
+"""How far ahead of the sound the engine plays: as little as goes well.
+
+A ring that was nearly empty grows the lead at once; where it goes well for long, the lead shrinks in small steps back
+to its floor, which is the player's setting. A lead that shrank and was then too small waits twice as long before it
+tries again. Pure arithmetic over what the ring says; knows no ring and no clock. The render thread.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+STEP: Final = 512  # frames, by which it grows
+STEP_DOWN: Final = 256
+MOST_ABOVE_FLOOR: Final = 8192
+NEAR_MISS_PERIODS: Final = 1.25  # so few device periods left when one came: the next might have found nothing
+PATIENCE_S: Final = 20.0  # of going well, before it shrinks by a step
+LONGEST_PATIENCE_S: Final = 640.0
+
+
+class AdaptiveLead:
+    """The lead, in frames.
+
+    Args:
+        floor: what it never falls below.
+        period: of the device, in frames.
+
+    >>> lead = AdaptiveLead(floor=2048, period=256)
+    >>> lead.look(now_s=1.0, least_fill=300, dry=False), lead.frames
+    (True, 2560)
+    >>> lead.look(now_s=30.0, least_fill=1500, dry=False), lead.frames
+    (True, 2304)
+    """
+
+    def __init__(self, floor: int, period: int) -> None:
+        self.floor = floor
+        self.period = period
+        self.frames = floor
+        self._held_at = 0  # what somebody else asks for meanwhile
+        self._patience_s = PATIENCE_S
+        self._well_since_s: float | None = None
+        self._shrunk = False
+        self._lengthened_s = float("-inf")
+
+    def set_floor(self, floor: int) -> bool:
+        """The player wants another floor: the lead goes there at once; whether it has changed."""
+        before, self.floor = self.frames, floor
+        self.frames = max(floor, self._held_at)
+        return self.frames != before
+
+    def hold(self, extra: int) -> bool:
+        """At least ``extra`` frames above the floor until ``hold(0)``: for work that is known to come."""
+        self._held_at = self.floor + extra if extra else 0
+        before, self.frames = self.frames, max(self.frames, self._held_at)
+        return self.frames != before
+
+    def look(self, now_s: float, least_fill: int, dry: bool) -> bool:
+        """Take in how it went since the last look; whether the lead has changed.
+
+        Args:
+            now_s: any monotonic clock.
+            least_fill: the smallest fill that a device period has found; negative when there was none.
+            dry: the ring has run dry.
+        """
+        before = self.frames
+        if dry or 0 <= least_fill < NEAR_MISS_PERIODS * self.period:
+            self._grow(2 * STEP if dry else STEP)
+            self._well_since_s = now_s
+        elif self._well_since_s is None:
+            self._well_since_s = now_s
+        elif now_s - self._well_since_s >= self._patience_s and self.frames > max(self.floor, self._held_at):
+            self.frames = max(self.frames - STEP_DOWN, self.floor, self._held_at)
+            self._well_since_s, self._shrunk = now_s, True
+        return self.frames != before
+
+    def lengthen(self, now_s: float) -> bool:
+        """Everything else has been tried and is too little: a step more, once a second; whether it has changed."""
+        if now_s - self._lengthened_s < 1.0:
+            return False
+        before = self.frames
+        self._lengthened_s = self._well_since_s = now_s
+        self._grow(STEP)
+        return self.frames != before
+
+    def _grow(self, by: int) -> None:
+        if self._shrunk:  # that was too little: try less often
+            self._patience_s, self._shrunk = min(2.0 * self._patience_s, LONGEST_PATIENCE_S), False
+        self.frames = min(self.frames + by, self.floor + MOST_ABOVE_FLOOR)
