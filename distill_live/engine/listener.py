@@ -79,7 +79,7 @@ class Listener:
         frame = self._frame(self._conditioned(output_db))
         n = self.model.frames_per_column
         if self._skip < 0:
-            self._skip = hops_to_decode % n
+            self._skip = (hops_to_decode + 1) % n
         if self._skip > 0:
             self._skip -= 1
             return None

@@ -1,0 +1,136 @@
+"""What the engine decides by the clock: a longer lead, less work; and when it takes them back."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distill_live.engine.lead import MOST_ABOVE_FLOOR, PATIENCE_S, STEP, AdaptiveLead
+from distill_live.engine.presence import Presence
+from distill_live.engine.thrift import CALM_S, MOST, Thrift
+
+PERIOD = 256
+FLOOR = 1024
+BLOCK_S = 512 / 48000
+
+
+def lead() -> AdaptiveLead:
+    return AdaptiveLead(FLOOR, PERIOD)
+
+
+def test_a_near_miss_lengthens_the_lead_at_once_and_a_dry_ring_twice_as_much() -> None:
+    one, two = lead(), lead()
+    assert one.look(0.0, PERIOD + 10, dry=False) and one.frames == FLOOR + STEP
+    assert two.look(0.0, 0, dry=True) and two.frames == FLOOR + 2 * STEP
+
+
+def test_what_goes_well_changes_nothing_at_the_floor() -> None:
+    it = lead()
+    assert not any(it.look(float(t), 700, dry=False) for t in range(300)) and it.frames == FLOOR
+
+
+def test_no_device_period_since_the_last_look_is_no_near_miss() -> None:
+    assert not lead().look(0.0, -1, dry=False)
+
+
+def test_the_lead_shrinks_slowly_and_never_below_its_floor() -> None:
+    it = lead()
+    it.look(0.0, 0, dry=True)
+    seen = []
+    for t in range(1, 200):
+        if it.look(float(t), 900, dry=False):
+            seen.append((t, it.frames))
+    assert [frames for _, frames in seen] == [1792, 1536, 1280, 1024]
+    assert min(b - a for (a, _), (b, _) in pairwise(seen)) >= PATIENCE_S
+
+
+def test_a_lead_that_shrank_too_far_waits_longer_the_next_time() -> None:
+    it = lead()
+    it.look(0.0, 0, dry=True)
+    assert it.look(PATIENCE_S + 1, 900, dry=False), "it shrank"
+    it.look(PATIENCE_S + 2, 0, dry=True)
+    now = PATIENCE_S + 2
+    assert not it.look(now + PATIENCE_S + 1, 900, dry=False)
+    assert it.look(now + 2 * PATIENCE_S + 2, 900, dry=False)
+
+
+def test_the_players_floor_acts_at_once() -> None:
+    it = lead()
+    assert it.set_floor(4096) and it.frames == 4096
+    assert it.set_floor(512) and it.frames == 512
+    assert not it.set_floor(512)
+
+
+def test_work_that_is_to_come_holds_the_lead_up_and_lets_it_fall_again() -> None:
+    it = lead()
+    assert it.hold(2048) and it.frames == FLOOR + 2048
+    assert not any(it.look(float(t), 900, dry=False) for t in range(100))
+    it.hold(0)
+    changes = [it.frames for t in range(100, 500) if it.look(float(t), 900, dry=False)]
+    assert changes[-1] == FLOOR
+
+
+def test_the_lead_is_lengthened_by_hand_once_a_second_at_most() -> None:
+    it = lead()
+    grown = [t / 10 for t in range(40) if it.lengthen(t / 10)]
+    assert grown == [0.0, 1.0, 2.0, 3.0]
+
+
+@given(st.lists(st.tuples(st.integers(-1, 4096), st.booleans()), max_size=300))
+def test_the_lead_stays_between_its_floor_and_its_ceiling(history: list[tuple[int, bool]]) -> None:
+    it = lead()
+    for t, (fill, dry) in enumerate(history):
+        it.look(float(t), fill, dry)
+        assert FLOOR <= it.frames <= FLOOR + MOST_ABOVE_FLOOR
+
+
+def play(thrift: Thrift, share: float, seconds: float, start_s: float) -> tuple[list[int], float]:
+    """Render with blocks that take this share of their time; the degrees that were entered, and when it is then."""
+    degrees = []
+    for n in range(int(seconds / BLOCK_S)):
+        if thrift.took(share * BLOCK_S, start_s + n * BLOCK_S):
+            degrees.append(thrift.degree)
+    return degrees, start_s + seconds
+
+
+def test_thrift_comes_degree_by_degree_and_goes_degree_by_degree() -> None:
+    thrift = Thrift(BLOCK_S)
+    degrees, now = play(thrift, 0.9, 4.0, 0.0)
+    assert degrees == [1, 2, 3] and thrift.exhausted
+    degrees, now = play(thrift, 0.2, 2.0 * CALM_S, now)
+    assert degrees == [2]
+    degrees, _ = play(thrift, 0.2, 4.0 * CALM_S, now)
+    assert degrees == [1, 0] and not thrift.exhausted
+
+
+def test_what_is_neither_too_much_nor_little_changes_nothing() -> None:
+    thrift = Thrift(BLOCK_S)
+    entered, now = play(thrift, 0.9, 0.6, 0.0)
+    assert entered == [1] and play(thrift, 0.6, 60.0, now)[0] == []
+
+
+def test_one_slow_block_is_no_lack_of_time() -> None:
+    thrift = Thrift(BLOCK_S)
+    play(thrift, 0.2, 1.0, 0.0)
+    assert not thrift.took(5.0 * BLOCK_S, 1.0) and thrift.degree == 0
+
+
+@given(st.lists(st.floats(0.0, 3.0), max_size=400))
+def test_a_degree_is_never_none(shares: list[float]) -> None:
+    thrift = Thrift(BLOCK_S)
+    for n, share in enumerate(shares):
+        thrift.took(share * BLOCK_S, n * BLOCK_S)
+        assert 0 <= thrift.degree <= MOST
+
+
+def test_a_voice_that_turns_back_halfway_makes_no_step() -> None:
+    presence = Presence(0.0)
+    presence.go(1.0, 1000)
+    up = presence.block(400)
+    presence.go(0.0, 1000)
+    down = presence.block(600)
+    whole = [0.0, *up.tolist(), *down.tolist()]
+    assert max(abs(b - a) for a, b in pairwise(whole)) < 0.002
+    assert presence.gone and whole[-1] == 0.0
