@@ -124,7 +124,7 @@ def realtime() -> Finding:
 
 
 def library_folder() -> Finding:
-    from distill_live.models.library import home
+    from distill_live.home import home
 
     return _writable("library", "fatal", home(), "set DISTILL_HOME to a folder you may write in")
 
@@ -134,7 +134,7 @@ def current_folder() -> Finding:
 
 
 def free_disk() -> Finding:
-    from distill_live.models.library import home
+    from distill_live.home import home
 
     free_gb = shutil.disk_usage(_existing(home())).free / 1e9
     text = f"{free_gb:.1f} GB free ({free_gb * 1e9 / (48000 * 8 * 3600):.0f} hours of recording)"

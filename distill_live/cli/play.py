@@ -77,7 +77,8 @@ def command(
     from distill_live.engine.params import load_all
     from distill_live.engine.process import EngineSettings
     from distill_live.engine.take import TakeStart
-    from distill_live.models.library import home, resolve
+    from distill_live.home import home
+    from distill_live.models.library import resolve
 
     if midi_map is not None:
         from distill_live.control.mapper import MidiMapper

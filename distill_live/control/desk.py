@@ -15,9 +15,9 @@ from distill_live.control.namespace import ALL_LEVELS, SLOTS, Namespace, Target,
 from distill_live.control.validate import Call
 from distill_live.errors import ParamError, UnknownNameError
 from distill_live.events import ROOT, param_id_of
+from distill_live.home import sound_name
 from distill_live.params import MAX_LEVELS, Param, ParamBank, Value
 
-MAX_NAME: Final = 128
 LISTED_SOUNDS: Final = 200
 
 Args = tuple[Value, ...]
@@ -216,19 +216,6 @@ def pressed(call: Call) -> bool:
     if isinstance(value, str) or value != value:
         raise ParamError(f"{call.address} cannot take {value!r}", fix="send nothing, or 1")
     return value == 1
-
-
-def sound_name(value: Value) -> str:
-    """A name of the library: never a path.
-
-    Raises:
-        ParamError: when it is empty, too long, or looks like a path.
-    """
-    name = str(value).strip()
-    bad = not name or len(name) > MAX_NAME or name.startswith(".") or any(c in "/\\" or ord(c) < 32 for c in name)
-    if bad or not isinstance(value, str):
-        raise ParamError(f"{value!r} is not the name of a sound", fix="/distill/bank/list lists the names")
-    return name
 
 
 def param_number(param: Param, value: float) -> float:

@@ -10,12 +10,9 @@ Layout (safetensors): 8 bytes little-endian header length ``n``, ``n`` bytes of 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from distill_live import home
 from distill_live.errors import ModelFileError
 
 Array = NDArray[Any]
@@ -204,30 +202,9 @@ def write_atomic(path: Path, raw: bytes) -> None:
     Raises:
         ModelFileError: when it cannot be written; what stood at ``path`` before is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        home.write_atomic(path, raw)
     except OSError as error:
         raise ModelFileError(
             f"cannot write {path}: {error.strerror or error}", fix="make room or choose another place, and save again"
         ) from None
-    finally:
-        with contextlib.suppress(OSError):  # gone after the rename; a folder that vanished took it along
-            temporary.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut, where folders can be opened (not on Windows)."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -15,22 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from platformdirs import user_data_dir
-
 from distill_live.errors import ModelFileError, UnknownNameError, UsageError
+from distill_live.home import check_name, home
 from distill_live.models.file import SUFFIX, ModelFile, read_model
 
-HOME_VARIABLE: Final = "DISTILL_HOME"
 SOUND_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".npz")
-LONGEST_NAME: Final = 80
-
-_FORBIDDEN: Final = set('/\\:*?"<>|')
-_RESERVED: Final = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in range(1, 10))}
-
-
-def home() -> Path:
-    """The folder that holds models, sounds and settings; it need not exist yet."""
-    return Path(os.environ.get(HOME_VARIABLE) or user_data_dir("distill-live", appauthor=False))
 
 
 def models_folder() -> Path:
@@ -44,32 +33,6 @@ def sounds_folder() -> Path:
 def factory_path() -> Path:
     """The model that is shipped in the package."""
     return Path(__file__).parent.parent / "assets" / f"factory{SUFFIX}"
-
-
-def check_name(name: str) -> str:
-    """The name itself, when it can be one: it becomes a file name on any system.
-
-    Raises:
-        UsageError: when it is empty, too long, hidden, or holds something that names a place.
-
-    >>> check_name("night drones")
-    'night drones'
-    """
-    bad = (
-        not name.isprintable()
-        or not 0 < len(name.encode("utf-8", "replace")) <= LONGEST_NAME
-        or set(name) & _FORBIDDEN
-        or name != name.strip()
-        or name[0] == "."
-        or name[-1] == "."
-        or name.split(".")[0].lower() in _RESERVED
-    )
-    if bad:
-        raise UsageError(
-            f"{name[:90]!r} cannot be a name",
-            fix=f"use 1 to {LONGEST_NAME} letters, digits, spaces, - or _, without a dot in front",
-        )
-    return name
 
 
 def place_for(name_or_path: str) -> Path:

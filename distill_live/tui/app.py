@@ -19,7 +19,7 @@ from textual.theme import Theme
 
 from distill_live.engine.params import load_all
 from distill_live.errors import DistillError
-from distill_live.models.library import home
+from distill_live.home import home
 from distill_live.tui.screens.dialogs import Help, Pick
 from distill_live.tui.screens.models import ModelsRoom
 from distill_live.tui.screens.play import PlayRoom

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from distill_live.errors import UsageError
-from distill_live.models.library import check_name
+from distill_live.home import check_name
 
 MOST_POINTS: Final = 2000
 STAGES: Final = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pickle
 import random
 import zipfile
@@ -15,7 +16,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from distill_live.errors import ModelFileError
-from distill_live.models import container
 from distill_live.models.container import read_container, write_atomic, write_container
 from distill_live.models.file import read_model, save_model, tidy_name
 from tests.fixtures import tiny_model_file
@@ -216,7 +216,7 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_no_rubbish(good, tmp_path, mo
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(container.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ModelFileError, match="No space left"):
         write_atomic(path, b"half a model")
     assert path.read_bytes() == good.read_bytes()
