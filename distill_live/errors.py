@@ -62,6 +62,10 @@ class ModelFileError(DistillError):
     """A model file that is damaged, foreign, from the future or hostile."""
 
 
+class PresetError(DistillError):
+    """A preset that cannot be read, written or deleted."""
+
+
 class TakeError(DistillError):
     """A take log that cannot be replayed."""
 

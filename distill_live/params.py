@@ -25,6 +25,7 @@ Value = float | int | bool | str
 
 POWER: Final = 3.0  # exponent of the "power" curve: fine steps near `low`
 MAX_LEVELS: Final = 4  # four levels are always registered, 0 is the coarsest
+SLOTS: Final = 16  # of the bank of sounds
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from distill_live.params import MAX_LEVELS, Param, declare
+from distill_live.params import SLOTS as SLOTS
 
-SLOTS: Final = 16
 SLOT_LABELS: Final = ("off", *(str(n) for n in range(1, SLOTS + 1)))
 INPUT: Final = "input"
 SWAP_LABELS: Final = (*SLOT_LABELS, INPUT)  # what a level can be swapped with; the last is what is heard live

@@ -17,10 +17,10 @@ from typing import Any, Final, Literal
 from distill_live.errors import UnknownNameError, UsageError
 from distill_live.events import ROOT, SHORT_IDS, param_address
 from distill_live.params import MAX_LEVELS, Registry
+from distill_live.params import SLOTS as SLOTS
 
 Verb = Literal["set", "norm", "reset", "nudge", "command"]
 
-SLOTS: Final = 16
 ALL_LEVELS: Final = "all"
 COMMANDS: Final = (
     "swap",
