@@ -58,15 +58,18 @@ def check_name(name: str) -> str:
 def sound_name(value: object) -> str:
     """The name of a sound, of the model or of the library: never a path.
 
-    Raises:
-        ParamError: when it is empty, too long, or looks like a path.
+    A model that learned a folder of folders knows its sounds as ``drums/kick.wav``; such a name is looked up among
+    its sounds and is never opened (``check_name`` guards what is).
 
-    >>> sound_name(" bells.flac ")
-    'bells.flac'
+    Raises:
+        ParamError: when it is empty, too long, or looks like a path that leads anywhere.
+
+    >>> sound_name(" bells.flac "), sound_name("drums/kick.wav")
+    ('bells.flac', 'drums/kick.wav')
     """
     name = str(value).strip() if isinstance(value, str) else ""
-    looks_like_a_path = name.startswith(".") or any(c in "/\\" or ord(c) < 32 for c in name)
-    if not 0 < len(name) <= LONGEST_SOUND_NAME or looks_like_a_path:
+    leads_away = any(part == "" or part[0] == "." for part in name.split("/"))
+    if leads_away or len(name) > LONGEST_SOUND_NAME or any(c == "\\" or ord(c) < 32 for c in name):
         raise ParamError(f"{str(value)[:90]!r} is not the name of a sound", fix="/distill/bank/list lists the names")
     return name
 

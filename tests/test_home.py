@@ -23,7 +23,24 @@ def test_what_names_a_place_or_no_file_at_all_is_no_name(name: str) -> None:
         check_name(name)
 
 
-@pytest.mark.parametrize("name", ["", "../bells", "/etc/passwd", "a\\b", ".bells", "a\tb", 5, None, True, "x" * 129])
+AWAY = (
+    "",
+    "../bells",
+    "a/../b",
+    "a/./b",
+    "a//b",
+    "a/",
+    "/",
+    "/etc/passwd",
+    "a\\b",
+    ".bells",
+    "a/.b",
+    "a\tb",
+    "x" * 129,
+)
+
+
+@pytest.mark.parametrize("name", [*AWAY, 5, None, True])
 def test_the_name_of_a_sound_is_never_a_path_nor_anything_but_text(name: object) -> None:
     with pytest.raises(ParamError, match="is not the name of a sound"):
         sound_name(name)
@@ -31,14 +48,23 @@ def test_the_name_of_a_sound_is_never_a_path_nor_anything_but_text(name: object)
 
 @given(st.text(max_size=LONGEST_SOUND_NAME + 5))
 def test_an_accepted_name_stays_in_its_folder(name: str) -> None:
+    folder = Path("/library")
     for check in (check_name, sound_name):
         try:
             accepted = check(name)
         except (UsageError, ParamError):
             continue
-        folder = Path("/library")
-        assert (folder / f"{accepted}.toml").parent == folder
+        place = folder / f"{accepted}.wav"
+        assert place.parent == folder or (check is sound_name and folder in place.parents and ".." not in place.parts)
         assert check(accepted) == accepted
+
+
+def test_a_sound_of_a_folder_of_folders_can_be_named_but_never_opened_in_the_library() -> None:
+    from distill_live.models.library import sound_path
+
+    assert sound_name("drums/kick.wav") == "drums/kick.wav"
+    with pytest.raises(UsageError, match="cannot be a name"):
+        sound_path("drums/kick.wav")
 
 
 def test_the_home_can_be_moved(own_home: Path) -> None:
