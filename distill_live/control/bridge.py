@@ -25,13 +25,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from distill_live.control.codes import TooFarError
-from distill_live.control.desk import Desk, EngineEvent, Outcome
+from distill_live.control.desk import Desk
 from distill_live.control.engineside import EngineSide
-from distill_live.control.mapper import MidiMapper
+from distill_live.control.mapper import MidiMapper, MidiMessage
 from distill_live.control.midi import MidiInput
 from distill_live.control.midimap import MidiMap, read_map
 from distill_live.control.namespace import Namespace
 from distill_live.control.osc import Client, OscSocket, seconds_ahead
+from distill_live.control.outcome import EngineEvent, Outcome
+from distill_live.control.presetdesk import PRESET_LOAD
 from distill_live.control.replies import Replies
 from distill_live.control.validate import Call, Group, parse_datagram
 from distill_live.errors import DistillError, UsageError
@@ -44,6 +46,7 @@ MOST_SCHEDULED: Final = 1024
 BACKLOG: Final = 65_536  # datagrams taken from the kernel and not read yet; the oldest fall out
 PORTION: Final = 64  # datagrams read before the socket is drained again
 IDLE_S: Final = 0.25
+PROGRAM_SETTLES_S: Final = 0.02  # a dial sends programs faster than that; a wait of two hops is not heard
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class BridgeSettings:
         midi: whether MIDI is looked for at all (the virtual port ``distill-live in`` is then opened where it can be).
         midi_in: part of the name of a MIDI port to open, or None.
         midi_map: path of a TOML map, or None.
+        preset: the one whose values the engine is started with; its sounds are loaded as soon as the engine has said
+            what its slots hold.
     """
 
     params: tuple[Param, ...]
@@ -66,6 +71,7 @@ class BridgeSettings:
     midi: bool = True
     midi_in: str | None = None
     midi_map: str | None = None
+    preset: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
@@ -132,6 +138,8 @@ class Bridge:
         self._backlog: deque[tuple[bytes, Client]] = deque(maxlen=BACKLOG)
         self._schedule: list[_Scheduled] = []
         self._serial = itertools.count(1)
+        self._first_preset = settings.preset
+        self._program: tuple[float, list[Call]] | None = None  # when to load it, and what
         self._quit = False
         engine.send({"type": "hello"})  # after a crash of the bridge the engine plays on: it says again what it plays
         found = self.midi.tend() if self.midi is not None else None
@@ -152,6 +160,7 @@ class Bridge:
             due = heapq.heappop(self._schedule)
             self._apply(due.group.calls, due.client, "osc")
         self._play_midi()
+        self._start_with_preset()
         self.engine.turn()
         for message in self.supervisor.poll():
             if message.get("type") == "engine":
@@ -170,7 +179,9 @@ class Bridge:
         sources.append(self.osc.socket)
         if self.midi is not None:
             sources.append(self.midi.wake)
-        ahead_s = self._schedule[0].due_s - time.monotonic() if self._schedule else IDLE_S
+        due_s = [self._schedule[0].due_s] if self._schedule else []
+        due_s += [self._program[0]] if self._program else []
+        ahead_s = min(due_s, default=float("inf")) - time.monotonic()
         wait(sources, timeout=min(max(ahead_s, 0.0), IDLE_S))
 
     def _receive(self) -> None:
@@ -205,7 +216,7 @@ class Bridge:
         events: list[EngineEvent] = []
         for call in calls:
             try:
-                outcome = self._outcome(call, client, sum(not event.is_value for event in events))
+                outcome = self._outcome(call, client, events)
             except DistillError as error:
                 self.replies.refuse(client, call.address, error)
                 continue
@@ -216,9 +227,10 @@ class Bridge:
                 events = []
                 self.engine.put_sync(outcome.sync, client)
             self._answer(client, call, outcome)
-        self.engine.put(events, source, client)
+        preset_alone = len(calls) == 1 and bool(events) and events[0].address == PRESET_LOAD
+        self.engine.put(events, source, client, whole=preset_alone)
 
-    def _outcome(self, call: Call, client: Client | None, commands: int) -> Outcome:
+    def _outcome(self, call: Call, client: Client | None, gathered: Sequence[EngineEvent]) -> Outcome:
         target = self.desk.namespace.target(call.address)
         if target is None:
             if not self.desk.namespace.is_reply(call.address):
@@ -227,7 +239,7 @@ class Bridge:
             return Outcome()
         outcome = self.desk.handle(call, target)
         if outcome.events or outcome.sync is not None:
-            self.engine.check_room(commands)
+            self.engine.check_room(gathered)
         return outcome
 
     def _answer(self, client: Client | None, call: Call, outcome: Outcome) -> None:
@@ -243,7 +255,35 @@ class Bridge:
         if sentences is not None:
             self._announce(sentences)
         for message in self.midi.poll():
-            self._apply(self.mapper.translate(message), None, "midi")
+            self._midi_message(message)
+        if self._program is not None and self._program[0] <= time.monotonic():
+            self._load_program()
+
+    def _midi_message(self, message: MidiMessage) -> None:
+        """A program waits a moment for a newer one, but not beyond another message: that one came after it."""
+        calls = self.mapper.translate(message)
+        if calls and message.kind == "program":
+            self._program = (time.monotonic() + PROGRAM_SETTLES_S, calls)
+        elif calls:
+            self._load_program()
+            self._apply(calls, None, "midi")
+
+    def _load_program(self) -> None:
+        program, self._program = self._program, None
+        if program is not None:
+            self._apply(program[1], None, "midi")
+
+    def _start_with_preset(self) -> None:
+        if self._first_preset is None or not self.desk.namespace.model.name:
+            return
+        name, self._first_preset = self._first_preset, None
+        try:
+            events = self.desk.presets.start_with(name)
+        except DistillError as error:
+            self._announce((str(error),))
+            return
+        self.desk.commit(events)
+        self.engine.put(events, "preset", None)
 
     def _announce(self, sentences: Sequence[str]) -> None:
         midi_in = self.midi.name if self.midi is not None else None

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from distill_live.control.codes import DONE_ALL_THE_SAME
 from distill_live.control.desk import EngineState
 from distill_live.control.osc import RECEIVE_BUFFER_BYTES, encode, encode_bundle
 from distill_live.control.validate import MAX_DATAGRAM_BYTES, Call, parse_datagram
@@ -41,6 +42,24 @@ class BankListing:
 
     slots: tuple[str, ...]
     sounds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PresetLine:
+    """One preset as ``/distill/preset/list`` says it; ``whose`` is ``factory`` or ``own``."""
+
+    place: int
+    name: str
+    whose: str
+    note: str
+
+
+@dataclass(frozen=True)
+class PresetListing:
+    """The presets in alphabetical order, and the one that was loaded or saved last ("" for none)."""
+
+    lines: tuple[PresetLine, ...] = ()
+    current: str = ""
 
 
 class OscClient:
@@ -119,7 +138,7 @@ class OscClient:
                 if call is None:
                     raise DeviceError(f"no answer from {self.server[0]}:{self.server[1]} to {asked}", fix=_START)
                 if call.address == self.address("error") and len(call.args) == 3 and call.args[0] == asked:
-                    if call.args[1] != "clamped":
+                    if call.args[1] not in DONE_ALL_THE_SAME:
                         raise RefusedError(str(call.args[1]), str(call.args[2]))
                 elif call.address == last:
                     return [*got, call]
@@ -205,6 +224,12 @@ class OscClient:
         calls = self.query_all("bank/list", end="bank/list/end")[:-1]
         slots = tuple(str(c.args[1]) for c in calls if c.address == self.address("bank/list"))
         return BankListing(slots, tuple(str(c.args[0]) for c in calls if c.address == self.address("bank/sound")))
+
+    def presets(self) -> PresetListing:
+        """Which presets can be loaded."""
+        *calls, end = self.query_all("preset/list", end="preset/list/end")
+        lines = (PresetLine(int(c.args[0]), *map(str, c.args[1:4])) for c in calls)
+        return PresetListing(tuple(lines), str(end.args[1]))
 
     def _keep_arrived(self) -> None:
         while (call := self._receive(0.0)) is not None:

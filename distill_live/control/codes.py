@@ -17,11 +17,15 @@ ERROR_CODES: Final = (
     "bad_argument",  # wrong number or type of arguments, NaN, infinity
     "unknown_name",  # a level, slot, sound or parameter that is not there
     "clamped",  # the value was out of range; its nearest legal neighbour was set
+    "skipped",  # done, but for what the text names: it is not there
     "too_far",  # a time tag more than 2 s ahead
     "busy",  # more was sent than can be kept in order
     "engine_gone",  # nobody is there to do it
     "refused",  # understood, and not done; the text says why
 )
+
+
+DONE_ALL_THE_SAME: Final = ("clamped", "skipped")  # codes of notices: what was asked for was done
 
 
 class TooFarError(DistillError):

@@ -8,10 +8,12 @@ same door. Knows nothing of sockets, processes or time. One thread, the bridge's
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from distill_live.control.namespace import ALL_LEVELS, SLOTS, Namespace, Target, canonical
+from distill_live.control.outcome import Args, EngineEvent, Outcome, only, pressed, share
+from distill_live.control.presetdesk import PresetDesk
 from distill_live.control.validate import Call
 from distill_live.errors import ParamError, UnknownNameError
 from distill_live.events import ROOT, param_id_of
@@ -19,27 +21,6 @@ from distill_live.home import sound_name
 from distill_live.params import MAX_LEVELS, Param, ParamBank, Value
 
 LISTED_SOUNDS: Final = 200
-
-Args = tuple[Value, ...]
-
-
-@dataclass(frozen=True)
-class EngineEvent:
-    """One canonical event for the engine. ``is_value``: only the latest per address matters."""
-
-    address: str
-    args: Args
-    is_value: bool = False
-
-
-@dataclass
-class Outcome:
-    """What one message leads to. ``notice`` is (code, text); ``sync`` a token to be sent through the engine's queue."""
-
-    events: list[EngineEvent] = field(default_factory=list)
-    replies: list[tuple[str, Args]] = field(default_factory=list)
-    notice: tuple[str, str] | None = None
-    sync: int | None = None
 
 
 @dataclass
@@ -71,6 +52,7 @@ class Desk:
         self.bank = ParamBank(namespace.registry)
         self.state = EngineState()
         self.recording = False
+        self.presets = PresetDesk(namespace, self.bank)
         self._commands: dict[str, Callable[[Call], Outcome]] = {
             "swap": self._swap,
             "bank/load": self._bank_load,
@@ -85,6 +67,7 @@ class Desk:
             "transport/stop": self._button,
             "transport/panic": self._button,
             "transport/record": self._record,
+            **self.presets.commands,
         }
 
     def handle(self, call: Call, target: Target) -> Outcome:
@@ -104,7 +87,7 @@ class Desk:
             return _trigger(param, call)
         if not call.args:
             return Outcome(replies=[(call.address, (self._shown(param, target),))])
-        value = _only(call)
+        value = only(call)
         if target.verb == "norm":
             return _set_position(param, value)
         if isinstance(value, str) and param.id.endswith(".swap") and value not in param.labels:
@@ -119,13 +102,15 @@ class Desk:
                 self.bank.set(param_id, event.args[0])
             elif event.address == f"{ROOT}/transport/record":
                 self.recording = bool(event.args[0])
+            else:
+                self.presets.commit(event)
 
     def _shown(self, param: Param, target: Target) -> Value:
         value = self.bank[param.id]
         return param.to_position(value) if target.verb == "norm" else value
 
     def _nudge(self, param: Param, call: Call) -> Outcome:
-        step = _only(call)
+        step = only(call)
         if isinstance(step, str) or param.kind == "trigger":
             raise ParamError(f"{param.id} cannot be moved by {step!r}", fix="send a number")
         return _set(param, self.bank.number(param.id) + param_number(param, step))
@@ -133,7 +118,7 @@ class Desk:
     def _swap(self, call: Call) -> Outcome:
         if len(call.args) not in (2, 3):
             raise ParamError(f"{call.address} takes a level, a source and an amount", fix="send e.g. Structure 3 1.0")
-        amount = _share(call.args[2]) if len(call.args) == 3 else (1.0, False)
+        amount = share(call.args[2]) if len(call.args) == 3 else (1.0, False)
         slot = self.namespace.model.slot(call.args[1])
         events = [EngineEvent(f"{ROOT}/swap", (i, slot, amount[0])) for i in self._levels(call.args[0])]
         notice = ("clamped", f"amount {call.args[2]} is outside 0 to 1, {amount[0]:g} is used") if amount[1] else None
@@ -150,7 +135,7 @@ class Desk:
         return Outcome([EngineEvent(f"{ROOT}/bank/load", (self._slot(call.args[0]), sound_name(call.args[1])))])
 
     def _bank_clear(self, call: Call) -> Outcome:
-        return Outcome([EngineEvent(f"{ROOT}/bank/clear", (self._slot(_only(call)),))])
+        return Outcome([EngineEvent(f"{ROOT}/bank/clear", (self._slot(only(call)),))])
 
     def _slot(self, name: Value) -> str:
         slot = self.namespace.model.slot(name)
@@ -174,7 +159,7 @@ class Desk:
         return Outcome(replies=[*replies, (f"{call.address}/end", (len(chosen),))])
 
     def _sync(self, call: Call) -> Outcome:
-        token = _only(call) if call.args else 0
+        token = only(call) if call.args else 0
         if isinstance(token, str) or not abs(token) < 2**31:
             raise ParamError(f"{call.address} takes a number, not {token!r}")
         return Outcome(sync=int(token))
@@ -202,20 +187,6 @@ def describe_args(param: Param) -> Args:
     what = (param.id, param.name, param.group, param.kind)
     span = (float(param.low), float(param.high), param.default_value)
     return (*what, *span, param.unit, param.curve, ",".join(param.labels), param.help)
-
-
-def pressed(call: Call) -> bool:
-    """Whether a button message is the press: no argument, true, or exactly 1; a release (0) must not fire again.
-
-    Raises:
-        ParamError: for anything that is not a number.
-    """
-    if not call.args:
-        return True
-    value = _only(call)
-    if isinstance(value, str) or value != value:
-        raise ParamError(f"{call.address} cannot take {value!r}", fix="send nothing, or 1")
-    return value == 1
 
 
 def param_number(param: Param, value: float) -> float:
@@ -249,16 +220,3 @@ def _set_position(param: Param, position: Value) -> Outcome:
 
 def _trigger(param: Param, call: Call) -> Outcome:
     return Outcome([EngineEvent(canonical(param.id), ())]) if pressed(call) else Outcome()
-
-
-def _only(call: Call) -> Value:
-    if len(call.args) != 1:
-        raise ParamError(f"{call.address} takes one argument, not {len(call.args)}")
-    return call.args[0]
-
-
-def _share(value: Value) -> tuple[float, bool]:
-    """A number 0..1, and whether it was clamped."""
-    if isinstance(value, str) or value != value or abs(value) == float("inf"):
-        raise ParamError(f"an amount cannot be {value!r}", fix="send 0 to 1")
-    return min(max(float(value), 0.0), 1.0), not 0.0 <= value <= 1.0

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from distill_live.control.codes import EngineGoneError
-from distill_live.control.desk import Desk, EngineEvent
+from distill_live.control.desk import Desk
 from distill_live.control.namespace import ModelInfo
 from distill_live.control.osc import Client
 from distill_live.control.outbox import Outbox
+from distill_live.control.outcome import EngineEvent
 from distill_live.control.replies import Replies
 from distill_live.events import ROOT, param_address
 from distill_live.link import Link, Message
@@ -38,21 +39,21 @@ class EngineSide:
         self._askers: dict[str, Client | None] = {}  # who last sent each command
         self.gone = False  # the supervisor says that the engine has ended; another one is on its way
 
-    def check_room(self, commands: int) -> None:
-        """Ask before a change is made; ``commands`` of its bundle are already gathered.
+    def check_room(self, gathered: Sequence[EngineEvent]) -> None:
+        """Ask before a change is made; ``gathered`` are the events of its bundle so far.
 
         Raises:
             EngineGoneError: when nobody is there. BusyError: when too much waits.
         """
         if self.link.closed or self.gone:
             raise EngineGoneError("the engine is not there, nothing was changed", fix="wait until it is back")
-        self._outbox.check_room(commands)
+        self._outbox.check_room(gathered)
 
-    def put(self, events: Sequence[EngineEvent], source: str, client: Client | None) -> None:
-        """Queue events that belong together."""
+    def put(self, events: Sequence[EngineEvent], source: str, client: Client | None, whole: bool = False) -> None:
+        """Queue events that belong together; ``whole`` as in ``Outbox.put``."""
         if not events:
             return
-        self._outbox.put(events, source)
+        self._outbox.put(events, source, whole)
         self._desk.state.coalesced = self._outbox.coalesced
         self._askers.update({event.address: client for event in events if not event.is_value})
 

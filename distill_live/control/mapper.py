@@ -22,9 +22,9 @@ PRESSED: Final = 64  # CC 64 and up is on
 
 @dataclass(frozen=True)
 class MidiMessage:
-    """A channel message: ``channel`` 1..16, ``number`` and ``value`` 0..127 (a note's velocity)."""
+    """A channel message: ``channel`` 1..16, ``number`` and ``value`` 0..127 (a note's velocity; a program has none)."""
 
-    kind: Literal["cc", "note_on", "note_off"]
+    kind: Literal["cc", "note_on", "note_off", "program"]
     channel: int
     number: int
     value: int
@@ -35,12 +35,14 @@ def read_message(data: Sequence[int]) -> MidiMessage | None:
 
     >>> read_message([0xB0, 16, 64])
     MidiMessage(kind='cc', channel=1, number=16, value=64)
-    >>> read_message([0x91, 38, 0]).kind, read_message([0xF8])
-    ('note_off', None)
+    >>> read_message([0x91, 38, 0]).kind, read_message([0xC0, 4]).number, read_message([0xF8])
+    ('note_off', 4, None)
     """
-    if len(data) != 3 or not all(0 <= byte < 128 for byte in data[1:]):
+    if len(data) not in (2, 3) or not all(0 <= byte < 128 for byte in data[1:]):
         return None
     status, channel = data[0] >> 4, (data[0] & 15) + 1
+    if len(data) == 2:
+        return MidiMessage("program", channel, data[1], 0) if status == 0xC else None
     if status == 0xB:
         return MidiMessage("cc", channel, data[1], data[2])
     if status in (0x8, 0x9):
@@ -76,7 +78,13 @@ class MidiMapper:
                 _check_knob(entry, registry, f"{midi_map.name}, entry {number}")
 
     def translate(self, message: MidiMessage) -> list[Call]:
-        """The calls a message stands for, in the order of the map's entries."""
+        """The calls a message stands for, in the order of the map's entries.
+
+        A program change on the device's channel loads a preset, with any map and with none; presets count from 1.
+        """
+        if message.kind == "program":
+            meant = self.map.device.channel in (0, message.channel)
+            return [Call(f"{self._root}/preset/load", (message.number + 1,))] if meant else []
         calls: list[Call] = []
         for entry in self.map.entries:
             if not self._meant(entry.source, message):

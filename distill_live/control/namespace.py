@@ -36,8 +36,14 @@ COMMANDS: Final = (
     "transport/stop",
     "transport/panic",
     "transport/record",
+    "preset/load",
+    "preset/save",
+    "preset/next",
+    "preset/prev",
+    "preset/list",
+    "preset/morph",
 )
-REPLIES: Final = ("error", "pong", "synced", "done", "describe/end", "bank/sound", "bank/list/end")
+REPLIES: Final = ("error", "pong", "synced", "done", "describe/end", "bank/sound", "bank/list/end", "preset/list/end")
 """Addresses that only we send; one that comes in is dropped, so two bridges cannot talk each other to death."""
 
 

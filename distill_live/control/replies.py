@@ -7,14 +7,13 @@ for the screen. Knows no links and no values. One thread, the bridge's loop.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from distill_live.control.codes import RateLimiter
-from distill_live.control.desk import Args, Desk
+from distill_live.control.desk import Desk
 from distill_live.control.osc import Client, OscSocket
+from distill_live.control.outcome import Args
+from distill_live.control.validate import MAX_STRING_BYTES
 from distill_live.errors import DistillError
-
-MAX_TEXT: Final = 400
 
 
 class Replies:
@@ -41,4 +40,13 @@ class Replies:
         if client is None:
             self._say(text)
         else:
-            self._osc.send(client, self._desk.namespace.address("error"), (address, code, text[:MAX_TEXT]))
+            self._osc.send(client, self._desk.namespace.address("error"), (address, code, cut(text)))
+
+
+def cut(text: str) -> str:
+    """A text as long as the longest string that our own client takes.
+
+    >>> len(cut("é" * 300).encode()), cut("short")
+    (254, 'short')
+    """
+    return text.encode(errors="replace")[:MAX_STRING_BYTES].decode(errors="ignore")

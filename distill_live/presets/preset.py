@@ -7,10 +7,12 @@ readouts have no value; transport and recording are no parameters). Knows no fil
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from distill_live.errors import ParamError
+from distill_live.home import sound_name
 from distill_live.params import Param, Registry, Value
 
 MAX_NUMBER: Final = 128  # as many as there are MIDI programs
@@ -56,6 +58,22 @@ def gather(values: Mapping[str, Value], registry: Registry) -> dict[str, Value]:
     """What a preset keeps of the values of now: those that belong to it and differ from their defaults."""
     kept = {i: v for i, v in values.items() if belongs(registry[i]) and v != registry[i].default_value}
     return {i: written_short(v) for i, v in kept.items()}
+
+
+def gather_bank(slots: Sequence[str]) -> dict[int, str]:
+    """What a preset keeps of the names in the slots (from 1 on, "" for empty): those that can be asked for again.
+
+    >>> gather_bank(["bells", "", "../bells"])
+    {1: 'bells'}
+    """
+    return {slot: sound for slot, sound in enumerate(slots, 1) if _can_be_asked_for(sound)}
+
+
+def _can_be_asked_for(sound: str) -> bool:
+    try:
+        return sound_name(sound) == sound
+    except ParamError:
+        return False
 
 
 def written_short(value: Value) -> Value:

@@ -115,6 +115,12 @@ def test_errors_carry_codes_of_the_fixed_list(rig):
         assert refusal.value.error_code in ERROR_CODES
 
 
+def test_an_error_is_never_longer_than_a_client_takes(rig):
+    """An error of more than 255 bytes was sent, and refused as hostile by our own client, who then waited in vain."""
+    with pytest.raises(RefusedError, match="hothot"):
+        rig.client.query("param/topk", "hot" * 84)
+
+
 def test_a_value_out_of_range_is_clamped_and_said(rig):
     rig.client.take()
     rig.client.set("temperature", 9.0)

@@ -7,8 +7,9 @@ import math
 import pytest
 
 from distill_live.control.codes import ERROR_CODES
-from distill_live.control.desk import Desk, EngineEvent, Outcome
+from distill_live.control.desk import Desk
 from distill_live.control.namespace import ModelInfo, Namespace, level_aliases
+from distill_live.control.outcome import EngineEvent, Outcome
 from distill_live.control.validate import Call
 from distill_live.errors import DistillError, ParamError, UnknownNameError, UsageError
 from distill_live.events import param_address

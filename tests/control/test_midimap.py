@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from distill_live.control.mapper import MidiMapper, MidiMessage, read_message
-from distill_live.control.midimap import Knob, MidiMap, MidiSource, Pad, parse_map, read_map, write_map
+from distill_live.control.midimap import Device, Knob, MidiMap, MidiSource, Pad, parse_map, read_map, write_map
 from distill_live.control.validate import Call
 from distill_live.errors import DistillError, UsageError
 from distill_live.params import Registry
@@ -194,8 +194,18 @@ def test_a_toggle_is_ended_by_the_next_hit():
 def test_bytes_from_a_controller_are_read_and_noise_is_not():
     assert read_message([0x9F, 60, 1]) == MidiMessage("note_on", 16, 60, 1)
     assert read_message([0x80, 60, 64]).kind == "note_off"
-    for noise in ([], [0xB0], [0xB0, 1, 200], [0xF0, 1, 2, 3], [0xC0, 5], [0xE0, 0, 64]):
+    assert read_message([0xC2, 5]) == MidiMessage("program", 3, 5, 0)
+    for noise in ([], [0xB0], [0xB0, 1, 200], [0xF0, 1, 2, 3], [0xC0, 200], [0xC0, 5, 0], [0xD0, 5], [0xE0, 0, 64]):
         assert read_message(noise) is None
+
+
+def test_a_program_change_on_the_devices_channel_is_a_preset_with_any_map_and_with_none():
+    registry = Registry(PARAMS)
+    (call,) = MidiMapper(MidiMap(), registry, "/two").translate(MidiMessage("program", 7, 0, 0))
+    assert (call.address, call.args) == ("/two/preset/load", (1,))
+    tenth = MidiMapper(MidiMap(Device(channel=10)), registry)
+    assert tenth.translate(MidiMessage("program", 10, 127, 0))[0].args == (128,)
+    assert tenth.translate(MidiMessage("program", 9, 127, 0)) == []
 
 
 def test_the_generic_map_that_we_ship_loads_and_every_target_exists():
