@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "encode": "Turn a recording into codes.",
     "decode": "Turn codes back into sound.",
     "models": "List, inspect, rename and delete models.",
+    "presets": "List, show, save and delete presets of performances.",
     "devices": "List audio devices and MIDI ports.",
     "params": "Print every parameter with its range and meaning.",
     "check-plugin": "Check that an effect, your own or another's, keeps the contract.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,12 @@ import numpy.typing as npt
 
 from distill_live.audio.wavfile import WavWriter
 from distill_live.engine.live_setup import prepare_live
-from distill_live.errors import AudioFileError
-from distill_live.models.library import resolve
+from distill_live.engine.performance import BANK_LOAD, Performance
+from distill_live.errors import AudioFileError, DistillError
+from distill_live.events import ControlEvent
+from distill_live.models.library import resolve, sound_path
 from distill_live.models.playable import Playable, load_playable
+from distill_live.models.transcode import sound_codes
 
 RATE = 48000
 
@@ -22,6 +25,23 @@ def open_model(name: str | None) -> Playable:
     """A model by path, library name, or None for the factory model, in a process set for the live path."""
     prepare_live()
     return load_playable(resolve(name))
+
+
+def fill_bank(performance: Performance, bank: Mapping[int, str]) -> None:
+    """Load sounds by name into slots, the model's own or the library's; one that is not there is said, and left out."""
+    for slot, name in sorted(bank.items()):
+        if performance.bank.names[slot - 1] == name:
+            continue
+        try:
+            performance.apply(ControlEvent(0, BANK_LOAD, (str(slot), name, *_as_asset(performance, name))))
+        except DistillError as error:
+            print(f"slot {slot} stays as it is: {error}", file=sys.stderr)
+
+
+def _as_asset(performance: Performance, name: str) -> tuple[str, ...]:
+    """The hash of a library sound that the performance now has; nothing for a sound of its model."""
+    model = performance.model
+    return () if model.sound(name) is not None else (performance.add_asset(sound_codes(model, sound_path(name))),)
 
 
 def write_blocks(out: Path, blocks: Iterable[npt.NDArray[np.float32]], frames: int) -> int:

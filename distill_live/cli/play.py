@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from distill_live.cli.settings import parse_settings
+from distill_live.cli.settings import open_preset, start_values
 from distill_live.errors import UsageError
 
 
@@ -21,6 +21,7 @@ from distill_live.errors import UsageError
 Example:
   distill-live play
   distill-live play mine.distill --midi-in nanoKONTROL --map patches/midi/generic-cc.toml
+  distill-live play --preset deep-drone
   distill-live play mine.distill --device null --seconds 20 --record take.wav --log take.jsonl""",
 )
 @click.argument("model", required=False)
@@ -38,7 +39,8 @@ Example:
 @click.option("--seconds", type=float, help="End after so many seconds.")
 @click.option("--record", type=click.Path(path_type=Path, dir_okay=False), help="Record to this WAV from the start.")
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Write the take log (JSON lines) here.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Which dice are thrown.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), show_default="0", help="Which dice are thrown.")
+@click.option("--preset", metavar="NAME", help="Begin with this preset: `distill-live presets` lists them.")
 @click.option("--set", "settings", multiple=True, metavar="ID=VALUE", help="An initial value; may be given often.")
 @click.option("--resume", is_flag=True, help="Go on with the performance that ended unexpectedly.")
 @click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON lines.")
@@ -58,7 +60,8 @@ def command(
     seconds: float | None,
     record: Path | None,
     log: Path | None,
-    seed: int,
+    seed: int | None,
+    preset: str | None,
     settings: tuple[str, ...],
     resume: bool,
     as_json: bool,
@@ -89,13 +92,14 @@ def command(
         from distill_live.control.midi import require_input
 
         require_input(midi_in)
+    chosen = open_preset(preset)
     frames = None if seconds is None else max(512, round(seconds * 48000) // 512 * 512)
     plan = PlaySettings(
         engine=EngineSettings(
             resolve(model),
             ring="",
             lead=lead,
-            start=TakeStart(seed, parse_settings(settings)),
+            start=TakeStart(seed or 0, start_values(chosen, seed, settings)),
             log=log,
             record=record,
             frames=frames,
@@ -114,6 +118,7 @@ def command(
             midi=not no_midi,
             midi_in=midi_in,
             midi_map=str(midi_map) if midi_map else None,
+            preset=preset and chosen.name,
         ),
         as_json=as_json,
     )

@@ -1,4 +1,4 @@
-"""Options that several commands share: initial values (``--set ID=VALUE``) and where a model comes from."""
+"""Options that several commands share: initial values, from a preset (``--preset``) and by hand (``--set``)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from distill_live.engine.params import load_all
 from distill_live.errors import UsageError
 from distill_live.params import Value
+from distill_live.presets.preset import Preset
+from distill_live.presets.shelf import read_preset
 
 
 def parse_settings(pairs: Iterable[str]) -> dict[str, Value]:
@@ -29,6 +31,37 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Value]:
         param = registry[param_id.strip()]
         coerced = param.coerce(text)
         if coerced.clamped:
-            print(f"{pair} is outside {param.range_text}; {param.format(coerced.value)} is used.", file=sys.stderr)
+            tell(f"{pair} is outside {param.range_text}; {param.format(coerced.value)} is used.")
         values[param_id.strip()] = coerced.value
     return values
+
+
+def open_preset(name: str | None) -> Preset:
+    """A preset by name or place, None one that sets nothing; what was left out of it is said.
+
+    Raises:
+        UnknownNameError, PresetError: there is none, or it is damaged.
+    """
+    if name is None:
+        return Preset("")
+    read = read_preset(name, load_all())
+    tell(read.remarks)
+    return read.preset
+
+
+def start_values(preset: Preset, seed: int | None, settings: Iterable[str]) -> dict[str, Value]:
+    """What a take starts with: the preset's values, then the seed when one was given, then ``--set``.
+
+    >>> start_values(Preset("", {"seed": 3, "mix": 0.5}), None, ["mix=1"])
+    {'seed': 3, 'mix': 1.0}
+    >>> start_values(Preset("", {"seed": 3}), 7, [])
+    {'seed': 7}
+    """
+    given: dict[str, Value] = {} if seed is None else {"seed": seed}
+    return {**preset.values, **given, **parse_settings(settings)}
+
+
+def tell(sentence: str) -> None:
+    """Say something beside the output, if there is something to say."""
+    if sentence:
+        print(sentence, file=sys.stderr)

@@ -122,7 +122,7 @@ class PresetDesk:
 
     def _morph(self, call: Call) -> Outcome:
         if len(call.args) != 3:
-            raise ParamError(f"{call.address} takes two presets and 0 to 1", fix="send e.g. calm wild 0.5")
+            raise ParamError(f"{call.address} takes two presets and 0 to 1", fix="send e.g. deep-drone wild-hands 0.5")
         place, clamped = share(call.args[2])
         registry = self.namespace.registry
         first, second = (read_preset(_wanted(name), registry).preset for name in call.args[:2])
