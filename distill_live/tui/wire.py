@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from distill_live.control.client import BankListing, OscClient
+from distill_live.control.client import BankListing, OscClient, PresetListing, RefusedError
 from distill_live.control.desk import EngineState
 from distill_live.errors import DeviceError, DistillError
 from distill_live.params import Registry, Value
@@ -20,7 +20,7 @@ from distill_live.params import Registry, Value
 PERIOD_S: Final = 0.08
 ANSWER_S: Final = 0.5
 SETTINGS_EVERY: Final = 4  # rounds between two looks at what hands turn (readouts are asked every round)
-BANK_EVERY: Final = 24
+LISTS_EVERY: Final = 24
 MISSED_ROUNDS: Final = 2  # rounds without an answer until the sound counts as gone
 
 
@@ -34,6 +34,7 @@ class Snapshot:
     values: Mapping[str, Value] = field(default_factory=dict)
     level_names: tuple[str, ...] = ()
     bank: BankListing = field(default_factory=lambda: BankListing((), ()))
+    presets: PresetListing = field(default_factory=PresetListing)
     notices: tuple[str, ...] = ()
 
 
@@ -77,6 +78,10 @@ class Wire:
         except DistillError:
             return
 
+    def look_again(self) -> None:
+        """Ask for everything in the next round: something was changed that is otherwise seen within two seconds."""
+        self._round = 0
+
     def _run(self) -> None:
         while not self._ending.wait(PERIOD_S):
             if self._wanted_port != self._client.server[1]:
@@ -94,15 +99,17 @@ class Wire:
         try:
             values, notices = self._values()
             state = self._client.status()
-            bank = self._client.bank() if self._round % BANK_EVERY == 1 else self._known.bank
+            lists_due = self._round % LISTS_EVERY == 1
+            bank = self._client.bank() if lists_due else self._known.bank
+            presets = self._presets() if lists_due else self._known.presets
         except DeviceError:
             self._missed += 1
             gone = self._missed >= MISSED_ROUNDS or not self._known.alive
-            return Snapshot(not gone, port, self._known.state, {}, self._known.level_names, self._known.bank)
+            return replace(self._known, alive=not gone, port=port, values={}, notices=())
         if not self._known.alive or self._missed:
             self._missed = 0
             self._round = 0  # the next round asks for everything
-        return Snapshot(True, port, state, values, self._level_names(state.model), bank, notices)
+        return Snapshot(True, port, state, values, self._level_names(state.model), bank, presets, notices)
 
     def _values(self) -> tuple[dict[str, Value], tuple[str, ...]]:
         """The values of this round, and the errors that came with them."""
@@ -115,6 +122,12 @@ class Wire:
         values = {c.address.removeprefix(prefix): c.args[0] for c in calls if c.address.startswith(prefix) and c.args}
         refused = [c.args for c in calls if c.address == error and len(c.args) == 3]
         return values, tuple(str(text) for _, code, text in refused if code != "unknown_address")
+
+    def _presets(self) -> PresetListing:
+        try:
+            return self._client.presets()
+        except RefusedError:  # its folder cannot be read, or the bridge is an older one: what was known stays
+            return self._known.presets
 
     def _level_names(self, model: str) -> tuple[str, ...]:
         if model and model != self._named:

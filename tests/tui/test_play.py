@@ -10,6 +10,8 @@ import pytest
 from textual import events
 
 from distill_live.engine.params import load_all
+from distill_live.presets.preset import Preset
+from distill_live.presets.shelf import own_folder, read_preset, save_preset
 from distill_live.tui.app import DistillApp
 from distill_live.tui.widgets.control import ParamControl, control_id
 from distill_live.tui.widgets.meter import Meter
@@ -140,6 +142,76 @@ async def test_transport_keys_stop_start_record_and_panic(make_app: MakeApp, ins
             await pilot.press(key)
             await until(pilot, lambda a=address: instrument.last(a) is not None)
             await until(pilot, lambda t=then: t in screen_text(app))
+
+
+async def test_a_preset_is_picked_and_its_name_stands_beside_the_models(
+    make_app: MakeApp, instrument: Instrument
+) -> None:
+    app = make_app(instrument.port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.heard.presets.lines)
+        await pilot.press("l")
+        await until(pilot, lambda: "Load which preset?" in screen_text(app))
+        shown = [line for line in screen_text(app).splitlines() if "deep-drone" in line]
+        assert len(shown) == 1 and "hardly moving." in shown[0]
+        names = [line.name for line in app.heard.presets.lines]
+        await pilot.press(*["down"] * names.index("deep-drone"), "enter")
+        await until(pilot, lambda: instrument.last("/distill/preset/load") == ["deep-drone"])
+        await until(pilot, lambda: control(app, "fx.filter.mode").value == "low-pass")
+        await until(pilot, lambda: "bells · deep-drone" in screen_text(app))
+
+
+async def test_what_is_set_is_saved_and_another_preset_is_replaced_only_after_a_question(
+    make_app: MakeApp, instrument: Instrument
+) -> None:
+    app = make_app(instrument.port)
+    save_preset(Preset("night", {"mix": 0.5}), load_all())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.heard.presets.lines)
+        app.wire.set("topp", 0.25)
+        await pilot.press("w", *"dawn", "enter")
+        await until(pilot, lambda: "dawn" in {line.name for line in app.heard.presets.lines})
+        assert read_preset("dawn", load_all()).preset.values == {"topp": 0.25}
+        await until(pilot, lambda: "bells · dawn" in screen_text(app))
+        await pilot.press("w", *["backspace"] * 4, *"night", "enter")
+        await until(pilot, lambda: "There is a preset night already." in screen_text(app))
+        await pilot.press("enter")  # keep it
+        await pilot.press("w", *["backspace"] * 4, *"night", "enter", "down", "enter")
+        await until(pilot, lambda: app.heard.presets.current == "night")
+        assert read_preset("night", load_all()).preset.values == {"topp": 0.25}
+        await pilot.press("w")
+        await until(pilot, lambda: "Save as which preset?" in screen_text(app))
+        await pilot.press("slash", "x", "enter")
+        await until(pilot, lambda: "cannot be a name" in screen_text(app))
+
+
+async def test_without_a_sound_there_is_nothing_to_load_or_save(make_app: MakeApp, silent_port: int) -> None:
+    app = make_app(silent_port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for key, says in (("l", "nothing to load a preset into"), ("w", "nothing to save")):
+            await pilot.press(key)
+            await until(pilot, lambda s=says: s in screen_text(app))
+
+
+async def test_a_folder_of_presets_that_cannot_be_read_leaves_the_rest_as_it_is(
+    make_app: MakeApp, instrument: Instrument
+) -> None:
+    """A refusal must not end the thread that asks: the screen would stand still for ever."""
+    own_folder().parent.mkdir(parents=True, exist_ok=True)
+    own_folder().write_text("a file in its place")
+    app = make_app(instrument.port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.heard.alive)
+        app.wire.set("topp", 0.25)
+        await until(pilot, lambda: control(app, "topp").value == pytest.approx(0.25))
+        assert app.heard.presets.lines == ()
+
+
+async def test_the_keys_fit_on_one_line_of_80_cells(make_app: MakeApp, silent_port: int) -> None:
+    app = make_app(silent_port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert app.focused is control(app, "temperature")
+        await until(pilot, lambda: screen_text(app).splitlines()[-1].rstrip().endswith("Quit"))
 
 
 async def test_arrows_and_tab_reach_every_control(make_app: MakeApp, silent_port: int) -> None:

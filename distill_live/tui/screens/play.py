@@ -10,10 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from distill_live.control.client import PresetLine
 from distill_live.control.desk import EngineState
 from distill_live.params import MAX_LEVELS
 from distill_live.tui.names import FACTORY, playable_choices
-from distill_live.tui.screens.dialogs import Pick
+from distill_live.tui.screens.dialogs import PICK_CELLS, Ask, Pick
 from distill_live.tui.screens.room import Room
 from distill_live.tui.widgets.control import ParamControl
 from distill_live.tui.widgets.meter import Meter
@@ -28,9 +29,11 @@ class PlayRoom(Room):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "start_stop", "Start/stop"),
         Binding("p", "panic", "Panic"),
-        Binding("r", "record", "Record"),
+        Binding("r", "record", "Rec"),
         Binding("m", "model", "Model"),
         Binding("b", "bank", "Bank"),
+        Binding("l", "preset", "Preset"),
+        Binding("w", "save_preset", "Save"),
         Binding("e", "end", "End sound", show=False),
         Binding("down", "move(1)", show=False),
         Binding("up", "move(-1)", show=False),
@@ -43,6 +46,8 @@ class PlayRoom(Room):
         ("r", "record on and off"),
         ("m", "pick a model and play it"),
         ("b", "load a sound into a bank slot, for the levels' swap"),
+        ("l", "load a preset: everything that can be turned, in one step"),
+        ("w", "write what is set now into a preset"),
         ("e", "end the sound's program (it goes on when the app is closed)"),
         ("↑ ↓   Tab", "next control, next panel"),
         ("← →", "turn; Shift coarse, Ctrl fine"),
@@ -127,7 +132,8 @@ class PlayRoom(Room):
         s = snapshot.state
         model = s.model if snapshot.alive else self.instrument.chosen or FACTORY
         device = f" → {s.device}" if snapshot.alive and s.device else ""
-        shown = Text(f" {model}{device}", no_wrap=True, overflow="ellipsis", end="")
+        preset = f" · {snapshot.presets.current}" if snapshot.alive and snapshot.presets.current else ""
+        shown = Text(f" {model}{preset}{device}", no_wrap=True, overflow="ellipsis", end="")
         self._model.update(shown, layout=False)
         self._numbers.update(figures_text(s) if snapshot.alive else "", layout=False)
 
@@ -208,6 +214,53 @@ class PlayRoom(Room):
                 self.instrument.wire.send("bank/load", slot, bank.sounds[int(sound)])
 
         self.app.push_screen(Pick("Load which slot?", slots), take_slot)
+
+    def action_preset(self) -> None:
+        presets = self.instrument.heard.presets
+        if not self.instrument.heard.alive or not presets.lines:
+            self.say("There is nothing to load a preset into: s starts the sound.")
+            return
+        options = [(line.name, preset_text(line)) for line in presets.lines]
+
+        def take(name: str | None) -> None:
+            if name is not None:
+                self.instrument.wire.send("preset/load", name)
+                self.instrument.wire.look_again()
+
+        self.app.push_screen(Pick("Load which preset?", options, presets.current), take)
+
+    def action_save_preset(self) -> None:
+        """Ask for a name; asks once more when another preset has it."""
+        presets = self.instrument.heard.presets
+        if not self.instrument.heard.alive:
+            self.say("There is nothing to save: s starts the sound.")
+            return
+        own = {line.name for line in presets.lines if line.whose == "own"}
+        answers = [("keep", "Keep it"), ("replace", "Put what is set now in its place")]
+
+        def take(name: str | None) -> None:
+            if name in own - {presets.current}:
+                question = Pick(f"There is a preset {name} already.", answers)
+                self.app.push_screen(question, lambda answer: save(name) if answer == "replace" else None)
+            else:
+                save(name)
+
+        def save(name: str | None) -> None:
+            if name is not None:
+                self.instrument.wire.send("preset/save", name)
+                self.instrument.wire.look_again()
+
+        self.app.push_screen(Ask("Save as which preset?", presets.current if presets.current in own else ""), take)
+
+
+def preset_text(line: PresetLine) -> str:
+    """A preset on one line of a question.
+
+    >>> preset_text(PresetLine(3, "calm", "own", "Long and slow. " * 9))
+    '  3  calm             Long and slow. Long and slo…'
+    """
+    text = f"{line.place:>3}  {line.name:<16} {line.note}".rstrip()
+    return text if len(text) <= PICK_CELLS else f"{text[: PICK_CELLS - 1]}…"
 
 
 def figures_text(s: EngineState) -> Text:

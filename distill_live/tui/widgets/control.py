@@ -43,7 +43,7 @@ class ParamControl(Widget, can_focus=True):
         Binding("ctrl+left", "turn(-1, 'fine')", show=False),
         Binding("ctrl+right", "turn(1, 'fine')", show=False),
         Binding("home,backspace", "default", show=False),
-        Binding("enter", "enter", "Type", key_display="⏎"),
+        Binding("enter", "enter", show=False),
     ]
 
     value: reactive[Value] = reactive[Value](0.0)
