@@ -16,8 +16,8 @@ from distill_live.home import sound_name
 from distill_live.params import Param, Registry, Value
 
 MAX_NUMBER: Final = 128  # as many as there are MIDI programs
-UNTOUCHED: Final = ("engine.", "input.")
-"""Groups of ids that no preset sets or holds: how the engine runs and what is plugged in stay as they are."""
+UNTOUCHED: Final = ("engine.", "input.", "model.")
+"""Groups of ids that no preset sets or holds: how the engine runs, what is plugged in, how models are exchanged."""
 
 
 @dataclass(frozen=True)

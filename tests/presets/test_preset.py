@@ -21,8 +21,6 @@ STEADY = settings(deadline=None, derandomize=True, max_examples=150)
 REGISTRY = Registry(
     [
         *load_all().values(),
-        Param("engine.lead", "Lead", "engine", "int", 512, 48000, 2048, help="How far ahead."),
-        Param("input.gain", "Input", "input", low=-60.0, high=12.0, default=0.0, unit="dB", help="Loudness."),
         Param("rewind", "Rewind", "prior", "trigger", help="Starts again."),
         Param('fx.odd name.a"b', "Odd", "fx.odd", low=0.0, high=1.0, help="A plugin's."),
         Param("fx.odd", "Odd", "fx.odd", low=0.0, high=1.0, help="Its id begins another's."),
@@ -117,7 +115,7 @@ def test_values_may_stand_in_tables_in_dotted_or_in_quoted_keys() -> None:
 
 def test_a_preset_never_holds_what_belongs_to_the_machine_or_has_no_value() -> None:
     left_out = [param.id for param in REGISTRY.values() if not belongs(param)]
-    assert {"engine.lead", "input.gain", "rewind", "meter.left"} <= set(left_out)
+    assert {"engine.lead", "input.gain", "model.fade", "rewind", "meter.left"} <= set(left_out)
     for param_id in left_out:
         read = parse_preset(f"{HEAD}values = {{ {param_id} = 1 }}", REGISTRY)
         assert read.preset.values == {}
