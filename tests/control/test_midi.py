@@ -14,7 +14,12 @@ import pytest
 
 from distill_live.control.midi import MidiInput, find_port, list_inputs, midi_systems, require_input
 from distill_live.errors import DeviceError
+from distill_live.params import Registry
+from distill_live.presets.preset import Preset
+from distill_live.presets.shelf import save_preset
 from tests.jackserver import jack_server
+
+from .conftest import PARAMS
 
 needs_jack = [
     pytest.mark.e2e,
@@ -147,6 +152,21 @@ class TestOverJack:
             # a JACK server that was late may drop events: the last one is sent until it comes
             until(lambda: [1.5] in rig.engine.values("/distill/temperature") or controller.send(0xB0, 16, 127))
             assert rig.client.get("temperature") == pytest.approx(1.5)
+            controller.unplug()
+
+    def test_a_dial_of_programs_ends_at_the_preset_it_stops_at(self, server_name, own_rig, own_home):
+        """Real bytes over a real port: a controller's dial sends a program for each step it passes."""
+        for number in range(1, 9):
+            save_preset(Preset(f"p{number}", {"temperature": number / 8}, number=number), Registry(PARAMS))
+        with jack_server(name=server_name):
+            controller = Controller()
+            with own_rig(midi=True, midi_in="nano") as rig:
+                rig.heard(lambda m: m["midi_in"] == "nanoKONTROL:out")
+                for program in (0, 1, 2, 3, 4, 5, 6):
+                    controller.send(0xC0, program)
+                until(lambda: rig.engine.values("/distill/preset/load")[-1:] == [["p7"]])
+                assert len(rig.engine.values("/distill/preset/load")) < 7
+                assert rig.engine.values("/distill/temperature")[-1] == [7 / 8]
             controller.unplug()
 
     def test_a_port_that_is_not_there_is_listed_with_those_that_are(self, server_name, own_rig):
