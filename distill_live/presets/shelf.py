@@ -26,8 +26,6 @@ from distill_live.presets.text import Heading, ReadPreset, format_preset, parse_
 SUFFIX: Final = ".toml"
 MAX_PRESET_BYTES: Final = 65_536
 MOST_PRESETS: Final = 512  # of one folder: a message from the network must not fill the disk
-
-
 NO_HEADING: Final = Heading()
 
 
@@ -116,11 +114,16 @@ def neighbours(name: str, step: int) -> list[Listed]:
 
 
 def read_preset(wanted: str | int, registry: Registry) -> ReadPreset:
-    """A preset by name or place.
+    """A preset by name or place. By its exact name no list is made: a morph asks sixty times a second.
 
     Raises:
         UnknownNameError: there is none. PresetError: it cannot be read, or is damaged.
     """
+    if isinstance(wanted, str):
+        for folder in (own_folder(), factory_folder()):
+            path = folder / f"{check_name(wanted)}{SUFFIX}"
+            if path.is_file():
+                return preset_of(_document(path), registry, wanted)
     return read_listed(find_preset(wanted), registry)
 
 
