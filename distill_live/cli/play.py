@@ -73,6 +73,8 @@ def command(
         raise UsageError(f"a device block of {block} frames is not possible", fix="use --block 64 to 4096")
     if seconds is not None and not 0.0 < seconds <= 7 * 86400.0:
         raise UsageError(f"--seconds {seconds:g} is no length", fix="use 0.1 or more")
+    if resume and preset:
+        raise UsageError("--resume goes on with everything as it was", fix="leave --preset out, or load it then")
     from distill_live.cli.session import PlaySession, PlaySettings
     from distill_live.control.bridge import BridgeSettings
     from distill_live.engine.device import DeviceSettings
@@ -100,6 +102,7 @@ def command(
             ring="",
             lead=lead,
             start=TakeStart(seed or 0, start_values(chosen, seed, settings)),
+            bank=chosen.bank,
             log=log,
             record=record,
             frames=frames,

@@ -59,8 +59,7 @@ class BridgeSettings:
         midi: whether MIDI is looked for at all (the virtual port ``distill-live in`` is then opened where it can be).
         midi_in: part of the name of a MIDI port to open, or None.
         midi_map: path of a TOML map, or None.
-        preset: the one whose values the engine is started with; its sounds are loaded as soon as the engine has said
-            what its slots hold.
+        preset: the one that the engine is started with, or None; ``next`` goes on from there.
     """
 
     params: tuple[Param, ...]
@@ -130,6 +129,7 @@ class Bridge:
         self.supervisor = supervisor
         midi_map = read_map(Path(settings.midi_map)) if settings.midi_map else MidiMap()
         self.desk = Desk(Namespace(Registry(settings.params), settings.osc_root))
+        self.desk.presets.current = settings.preset or ""
         self.mapper = MidiMapper(midi_map, self.desk.namespace.registry, self.desk.namespace.root)
         self.osc = OscSocket(settings.bind, settings.port, settings.strict_port)
         self.midi = MidiInput(settings.midi_in or midi_map.device.input) if settings.midi else None
@@ -138,7 +138,6 @@ class Bridge:
         self._backlog: deque[tuple[bytes, Client]] = deque(maxlen=BACKLOG)
         self._schedule: list[_Scheduled] = []
         self._serial = itertools.count(1)
-        self._first_preset = settings.preset
         self._program: tuple[float, list[Call]] | None = None  # when to load it, and what
         self._quit = False
         engine.send({"type": "hello"})  # after a crash of the bridge the engine plays on: it says again what it plays
@@ -160,7 +159,6 @@ class Bridge:
             due = heapq.heappop(self._schedule)
             self._apply(due.group.calls, due.client, "osc")
         self._play_midi()
-        self._start_with_preset()
         self.engine.turn()
         for message in self.supervisor.poll():
             if message.get("type") == "engine":
@@ -272,18 +270,6 @@ class Bridge:
         program, self._program = self._program, None
         if program is not None:
             self._apply(program[1], None, "midi")
-
-    def _start_with_preset(self) -> None:
-        if self._first_preset is None or not self.desk.namespace.model.name:
-            return
-        name, self._first_preset = self._first_preset, None
-        try:
-            events = self.desk.presets.start_with(name)
-        except DistillError as error:
-            self._announce((str(error),))
-            return
-        self.desk.commit(events)
-        self.engine.put(events, "preset", None)
 
     def _announce(self, sentences: Sequence[str]) -> None:
         midi_in = self.midi.name if self.midi is not None else None

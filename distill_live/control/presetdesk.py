@@ -58,16 +58,6 @@ class PresetDesk:
         elif event.address == BANK_LOAD:
             self._asked_for[int(str(event.args[0]))] = str(event.args[1])
 
-    def start_with(self, name: str) -> list[EngineEvent]:
-        """The loads for a preset whose values the engine was started with.
-
-        Raises:
-            DistillError: it cannot be read any more.
-        """
-        preset = read_preset(name, self.namespace.registry).preset
-        self.current = preset.name
-        return self._slot_events(preset)
-
     def _load(self, call: Call) -> Outcome:
         return self._loaded(call, read_preset(_wanted(only(call)), self.namespace.registry))
 

@@ -7,7 +7,7 @@ loader process encodes sounds, ``loading`` makes models ready) and applied when 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -224,6 +224,12 @@ class Orders:
         """Let the loader watch the model's file, or nothing."""
         watched = str(self.performance.model.path) if self.performance.params[FOLLOW.id] else ""
         self.loader.send({"type": "watch", "path": watched, "sha256": self.performance.model.sha256})
+
+    def fill(self, bank: Mapping[int, str]) -> None:
+        """Load sounds by name into slots that do not hold them, as a preset wants it when a performance begins."""
+        for slot, name in sorted(bank.items()):
+            if self.performance.bank.names[slot - 1] != name:
+                self.apply(BANK_LOAD, (str(slot), name))
 
     # ------------------------------------------------------------------ going on after a crash
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +58,7 @@ class EngineSettings:
         input_ring: name of the ring that the device writes what it hears to; None without an input.
         lead: how full the ring is kept at least, 512 and up.
         start: the take's initial state.
+        bank: names of sounds by slot, where they differ from how the model fills them.
         log, record: take log and recording that start with the first block; None for none.
         frames: the take ends after so many; None plays on.
         takes: folder for recordings that a message starts.
@@ -69,6 +71,7 @@ class EngineSettings:
     input_ring: str | None = None
     lead: int = 2048
     start: TakeStart = field(default_factory=TakeStart)
+    bank: Mapping[int, str] = field(default_factory=dict)
     log: Path | None = None
     record: Path | None = None
     frames: int | None = None
@@ -125,6 +128,8 @@ class LiveLoop:
         self._quit = False
         if standing is not None:
             self.orders.restore(standing, settings.assets)
+        else:
+            self.orders.fill(settings.bank)
 
     def run(self) -> None:
         """Render until told to quit or the take is over."""

@@ -73,6 +73,7 @@ def test_what_a_file_says_that_is_not_here_is_said_beside_the_page(capsys: Captu
         (["presets", "delete", "night"], 2, "was not deleted"),
         (["render", "--preset", "gongs", "--out", "x.wav"], 2, "no preset 'gongs'"),
         (["play", "--preset", "broken"], 1, "broken is not TOML"),
+        (["play", "--preset", "night", "--resume"], 2, "leave --preset out"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_changes_nothing(

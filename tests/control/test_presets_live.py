@@ -12,6 +12,7 @@ import pytest
 from distill_live.control.bridge import PROGRAM_SETTLES_S, Bridge, BridgeSettings
 from distill_live.control.client import RefusedError
 from distill_live.control.mapper import MidiMessage
+from distill_live.control.validate import Call
 from distill_live.engine.params import load_all
 from distill_live.events import param_address
 from distill_live.link import Link, link_pair
@@ -212,12 +213,11 @@ def test_a_program_without_a_preset_is_said_and_changes_nothing(loop: Loop) -> N
     assert any("no preset has the place 128" in text for text in said)
 
 
-def test_the_preset_play_was_started_with_fills_its_slots_and_touches_no_value(home: Path) -> None:
+def test_next_goes_on_from_the_preset_that_play_was_started_with(home: Path) -> None:
     loop = Loop(BridgeSettings(tuple(load_all().values()), port=0, midi=False, preset="a"))
     try:
-        assert loop.turn() == []  # the engine has not said yet what its slots hold
-        loop.engine.send({"type": "model", "name": "m", "sounds": ["bells", "drones"], "slots": ["bells"]})
-        assert [event for _ in range(4) for event in loop.turn()] == [("/distill/bank/load", ["1", "drones"])]
-        assert loop.bridge.desk.presets.current == "a"
+        assert loop.turn() == []
+        loop.bridge._apply([Call("/distill/preset/next")], None, "osc")
+        assert loaded(loop.turn()) == ["b"]
     finally:
         loop.bridge.close()
