@@ -107,7 +107,7 @@ class Voice:
         longest = round(REMEMBERED_S * kit.columns_per_second)
         self._played: deque[Codes] = deque(maxlen=longest)
         self._listened: deque[Codes] = deque(maxlen=longest)
-        self._dirty = False
+        self._dirty = self._resample = False
         self.decoder = FrameDecoder(self.model.decoder, self._n, column)
         self.dice = PerformanceDice(params, self._remembered)
         heard = memory.codes if len(memory.codes) else None
@@ -180,8 +180,7 @@ class Voice:
 
     def sampling_changed(self) -> None:
         """Temperature and its like act from the first column on that is not decoded."""
-        self.dice.refresh()
-        self.stream.rewind(self.decoder.decoded)
+        self._resample = True
 
     def edit_changed(self, level: int, what: str) -> None:
         """A hand has moved something of one level; it lands at the next hop."""
@@ -190,7 +189,7 @@ class Voice:
         if what == "hold":
             self.hold(level)
         if what == "feedback" or self.params[f"level.{level}.feedback"]:
-            self.stream.rewind(self.decoder.decoded)
+            self._resample = True
         self._dirty = True
 
     def codes_changed(self, what: str) -> None:
@@ -253,7 +252,7 @@ class Voice:
     def _memory_may_change(self) -> None:
         """Where edits feed back, the prior may have to remember other codes than it has drawn."""
         if any(self.params[f"level.{level}.feedback"] for level in range(self.model.levels)):
-            self.stream.rewind(self.decoder.decoded)
+            self._resample = True
         self._dirty = True
 
     # ------------------------------------------------------------------ sound
@@ -265,6 +264,8 @@ class Voice:
             effort: 0 is full; each degree above is cheaper.
             stretch: repeat what there is instead of going on.
         """
+        if self._resample:
+            self._draw_again()
         if self._dirty:
             self._redecode()
         vocoder = self.kit.vocoder
@@ -291,6 +292,12 @@ class Voice:
         """What sounded in a column, with the codes of muted levels as they would have been."""
         codes, base = self._edited[column].codes, self._base(column)
         return np.where(codes < 0, base, codes).astype(np.int16)
+
+    def _draw_again(self) -> None:
+        """Columns that are not decoded yet are drawn with the values of now; once a hop, however many have moved."""
+        self._resample = False
+        self.dice.refresh()
+        self.stream.rewind(self.decoder.decoded)
 
     def _prime(self) -> None:
         """Give the vocoder the frames it looks ahead at before the first hop; they commit nothing yet."""
