@@ -5,13 +5,15 @@
     in -+- insert - insert -+- mix - volume - limiter - out
         +------- delay -----+
 
-An insert that fails is bypassed and named in ``messages`` (see ``insert``); the music goes on. The chain knows no
-engine and no OSC: values come in through ``set_param`` or as events, sentences are fetched. Render thread.
+An insert that fails is bypassed and named in ``messages`` (see ``guard``); the music goes on. Each can be switched off
+(see ``insert``). The chain knows no engine and no OSC: values come in through ``set_param`` or as events, sentences are
+fetched. Render thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,10 @@ class EffectChain:
 
     def __init__(self, inserts: Sequence[Effect]) -> None:
         self.messages: list[str] = []
-        self._inserts = [Insert(effect, self.messages) for effect in inserts]
+        self._out_reports: list[tuple[str, str]] = []
+        self._inserts = [
+            Insert(effect, partial(_note_out, self.messages, self._out_reports, effect.name)) for effect in inserts
+        ]
         self._mixer = _Mixer()
         self._volume = Gain(VOLUME)
         self._limiter = Limiter()
@@ -53,17 +58,17 @@ class EffectChain:
     @property
     def order(self) -> tuple[str, ...]:
         """Names of the inserts, in the order in which the sound passes them."""
-        return tuple(insert.effect.name for insert in self._inserts)
+        return tuple(insert.name for insert in self._inserts)
 
     @property
     def bypassed(self) -> list[str]:
         """Names of the inserts that failed."""
-        return [insert.effect.name for insert in self._inserts if insert.failed]
+        return [insert.name for insert in self._inserts if insert.guard.failed]
 
     @property
     def copies_exactly(self) -> bool:
         """Whether ``state`` holds all that the next output depends on; not with a plugin that keeps some to itself."""
-        return all(insert.effect.copies_exactly for insert in self._inserts)
+        return all(insert.guard.effect.copies_exactly for insert in self._inserts)
 
     def prepare(self, sample_rate: int, max_block: int) -> None:
         """Get ready for blocks of up to ``max_block`` samples; inserts that failed get another chance.
@@ -82,17 +87,29 @@ class EffectChain:
     def be_patient(self, seconds: float | None) -> None:
         """How long one effect may take for a block; None (the default) lets the clock decide nothing.
 
-        Live, an effect that takes longer twice in succession is out. When that happens belongs into the take's log, and
-        a replay calls ``retire`` there.
+        Live, an effect that takes longer twice in succession is out. That belongs into the take's log.
         """
         for insert in self._inserts:
-            insert.patience_s = seconds
+            insert.guard.patience_s = seconds
+
+    def take_out_reports(self) -> list[tuple[str, str]]:
+        """Which inserts went out by themselves since the last call, and why: ``(name, why)``, in order.
+
+        ``why`` continues a sentence that begins with the name. Asked after every block, it tells of that block; a replay
+        that calls ``retire`` before the block gives the same bits. What was retired is not told: its caller knows.
+        """
+        reports = list(self._out_reports)
+        self._out_reports.clear()
+        return reports
 
     def retire(self, name: str, why: str = "was taken out") -> None:
-        """Take the insert of that name out from the next block on, without a click; ``prepare`` brings it back."""
+        """Take the insert of that name out from the next block on, without a click; ``prepare`` brings it back.
+
+        Nothing happens where it is out already, or where there is none of that name.
+        """
         for insert in self._inserts:
-            if insert.effect.name == name:
-                insert.retire(why)
+            if insert.name == name and insert.guard.retire():
+                self.messages.append(_sentence(name, why))
 
     def set_param(self, param_id: str, value: Value) -> None:
         """A parameter takes a legal value from the next block on; ids that are not the chain's are not for it."""
@@ -105,7 +122,7 @@ class EffectChain:
         sound = _finite(block)
         wet = sound
         for insert in self._inserts:
-            wet = insert.process(wet, insert.own(due))
+            wet = insert.process(wet, due)
         mixed = self._mixer.process(sound, wet, [e for e in due if e.id in (MIX.id, BYPASS.id)])
         loud = self._volume.process(mixed, [e for e in due if e.id == VOLUME.id])
         return self._limiter.process(loud, [e for e in due if e.id == self._limiter.params[0].id])
@@ -145,13 +162,12 @@ def standard_chain(params: ParamBank, order: Sequence[str] = STANDARD_ORDER) -> 
         order: names of effects, in the order in which the sound passes them.
 
     Raises:
-        UnknownNameError: there is no effect of one of these names.
-        UsageError: one of them stands there twice.
+        UnknownNameError, UsageError: see ``checked_order``.
 
     >>> standard_chain(ParamBank(), ("delay", "drive")).order
     ('delay', 'drive')
     """
-    chain = EffectChain([INSTALLED.classes[name]() for name in _checked(order)])
+    chain = EffectChain([INSTALLED.classes[name]() for name in checked_order(order)])
     chain.messages.extend(INSTALLED.messages)
     for param_id in params.registry:
         if param_id.startswith("fx.") or params.registry[param_id].group == VOLUME.group:
@@ -159,13 +175,31 @@ def standard_chain(params: ParamBank, order: Sequence[str] = STANDARD_ORDER) -> 
     return chain
 
 
-def _checked(order: Sequence[str]) -> Sequence[str]:
+def checked_order(order: Sequence[str]) -> tuple[str, ...]:
+    """The order itself, when a standard chain can have it.
+
+    Raises:
+        UnknownNameError: the chain holds no effect of one of these names.
+        UsageError: one of them stands there twice.
+
+    >>> checked_order(["reverb", "filter"])
+    ('reverb', 'filter')
+    """
     for name in order:
-        if name not in INSTALLED.classes:
-            raise UnknownNameError(f"there is no effect {name!r}", fix=f"use {', '.join(sorted(INSTALLED.classes))}")
+        if name not in STANDARD_ORDER:
+            raise UnknownNameError(f"there is no effect {name!r} for the chain", fix=f"use {', '.join(STANDARD_ORDER)}")
     if len(set(order)) < len(order):
         raise UsageError(f"an effect stands twice in {', '.join(order)}", fix="name each of them once")
-    return order
+    return tuple(order)
+
+
+def _note_out(messages: list[str], reports: list[tuple[str, str]], name: str, why: str) -> None:
+    messages.append(_sentence(name, why))
+    reports.append((name, why))
+
+
+def _sentence(name: str, why: str) -> str:
+    return f"effect {name} {why}; it is bypassed."
 
 
 class _Mixer:

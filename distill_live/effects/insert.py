@@ -1,138 +1,148 @@
-"""One effect in its place in the chain, and the hand that catches it when it falls.
+"""One effect in its place in the chain: guarded, and with a switch that puts it into the path and takes it out.
 
-An effect that raises, gives back another shape or a number that is none is out from that block on, and, where
-``patience_s`` says so, one that takes too long twice in succession: in its place stands a delay of its own latency, so
-that the chain's stays what it was, and the sound is led over without a click. ``prepare`` gives it another chance.
-Render thread.
+::
+
+    in -+- effect - share -+- out          share: 0 to 1 in 20 ms, or back
+        +- delay ----------+               the delay is the effect's own latency, so the sum never is late or early
+
+While it is off, and has faded, the effect is not called at all; what it is told meanwhile is kept for it. When it is
+switched on it begins anew, and is given as much sound as it is late before any of it is heard. Render thread.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from distill_live.effects.base import Block, Effect, ParamEvent, State
-from distill_live.effects.buffers import FixedDelay
+from distill_live.audio.smoothing import LinearGlide
+from distill_live.effects.base import Block, Effect, ParamEvent, State, stretches
+from distill_live.effects.buffers import glide_state, load_glide
+from distill_live.effects.guard import Guard
+from distill_live.params import Param, Value
 
-_SLOW_BLOCKS: Final = 2  # in succession: one alone may be the machine's fault
-_BRIDGE_MS: Final = 5.0
-_SLOPE_SAMPLES: Final = 48.0  # how soon the bridge gives its first direction up
-_STEEPEST: Final = 0.02  # per sample; a steeper direction is noise, and following it would be a thump
+FADE_MS: Final = 20.0
+
+
+def switch_of(name: str) -> Param:
+    """The switch that the chain gives to the effect of that name.
+
+    >>> switch_of("delay").id, switch_of("delay").default_value
+    ('fx.delay.on', True)
+    """
+    return Param(
+        f"fx.{name}.on",
+        f"{name.replace('-', ' ').capitalize()} on",
+        f"fx.{name}",
+        kind="bool",
+        default=1.0,
+        smoothing_ms=FADE_MS,
+        help="Puts this effect into the path or takes it out; off it costs nothing.",
+    )
 
 
 class Insert:
-    """Runs ``effect`` guarded; sentences about its failures are appended to ``messages``.
+    """Runs ``effect``, which says with ``tell`` why it is out."""
 
-    Attributes:
-        patience_s: the longest that a block may take; None where the clock must not decide (offline, in a replay).
-    """
-
-    def __init__(self, effect: Effect, messages: list[str]) -> None:
-        self.effect = effect
-        self.failed = self._retired = False
-        self.latency = 0
+    def __init__(self, effect: Effect, tell: Callable[[str], None]) -> None:
+        self.guard = Guard(effect, tell)
+        self.name = effect.name
+        self._switch_id = f"fx.{effect.name}.on"
         self._ids = frozenset(p.id for p in effect.params)
-        self.patience_s: float | None = None
-        self._slow_blocks = 0
-        self._messages = messages
-        self._dry = FixedDelay(0)
-        self._apart: Block = np.zeros((2, 2), np.float32)  # output minus dry, at the last two samples
-        self._bridge_samples = 0
+        self._switch = _Switch()
+        self._told: dict[str, Value] = {}  # while it sleeps
 
-    def own(self, events: Sequence[ParamEvent]) -> list[ParamEvent]:
-        """Those events that are for this effect."""
-        return [event for event in events if event.id in self._ids]
+    @property
+    def latency(self) -> int:
+        return self.guard.latency
 
     def prepare(self, sample_rate: int, max_block: int) -> None:
-        self.failed = self._retired = False
-        self.latency = self._slow_blocks = 0
-        self._bridge_samples = round(_BRIDGE_MS * 1e-3 * sample_rate)
-        try:
-            self.effect.prepare(sample_rate, max_block)
-            self.latency = int(self.effect.latency)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin does, the music goes on without it
-            self._fail(f"raised {type(error).__name__} in prepare: {error}")
-        self._dry = FixedDelay(self.latency)
+        self.guard.prepare(sample_rate, max_block)
+        self._switch.prepare(sample_rate, self.guard.latency)
 
     def process(self, block: Block, events: Sequence[ParamEvent]) -> Block:
-        """The effect's sound, or the delayed input once it has failed."""
-        if len(self._apart) != len(block):
-            self._apart = np.zeros((len(block), 2), np.float32)
-        dry = self._dry.push(block) if self.latency else block
-        out = dry if self.failed else self._guarded(block, events)
-        if out is None or self._retired:
-            out, self._retired = self._bridged(dry), False
-        self._apart = np.concatenate([self._apart, out[:, -2:] - dry[:, -2:]], axis=1)[:, -2:]
-        return out
-
-    def retire(self, why: str) -> None:
-        """Out from the next block on, as if it had failed; nothing happens where it is out already."""
-        if not self.failed:
-            self._fail(why)
-            self._retired = True
+        """The next sound ``[C, T]``; of ``events`` it takes those that are for it."""
+        own = [event for event in events if event.id in self._ids]
+        turns = [event for event in events if event.id == self._switch_id]
+        dry = self.guard.delayed(block)
+        if self._switch.resting:
+            self._told |= {event.id: event.value for event in own}
+            if not any(event.value for event in turns):
+                self.guard.sleep()
+                return dry
+            self._wake(len(block))
+            own = []
+        return self._switch.mix(dry, self.guard.wet(block, dry, own), turns)
 
     def reset(self) -> None:
-        self._dry.clear()
-        self._apart = np.zeros_like(self._apart)
-        try:
-            if not self.failed:
-                self.effect.reset()
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(f"raised {type(error).__name__} in reset: {error}")
+        self._switch.arrive()
+        self.guard.forget(effect_too=not self._switch.resting)
 
     def state(self) -> State:
-        own: State = {
-            "failed": self.failed,
-            "dry": self._dry.past.copy(),
-            "apart": self._apart.copy(),
-            "retired": self._retired,
-        }
-        return own if self.failed else {**own, "effect": self.effect.state()}
+        return {"guard": self.guard.state(), "switch": self._switch.state(), "told": dict(self._told)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        self.failed, self._retired = state["failed"], state["retired"]
-        self._dry.past, self._apart = np.array(state["dry"]), np.array(state["apart"])
-        if not self.failed:
-            self.effect.load_state(state["effect"])
+        self.guard.load_state(state["guard"])
+        self._switch.load_state(state["switch"])
+        self._told = dict(state["told"])
 
-    def _guarded(self, block: Block, events: Sequence[ParamEvent]) -> Block | None:
-        """The effect's sound, or None when that was its last."""
-        begun = time.perf_counter()
-        try:
-            out = self.effect.process(block, events)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(f"raised {type(error).__name__}: {error}")
-            return None
-        if not isinstance(out, np.ndarray) or out.shape != block.shape:
-            self._fail(f"gave back {getattr(out, 'shape', type(out).__name__)} for {block.shape}")
-        elif not np.isfinite(out).all():
-            self._fail("gave back a number that is not finite")
-        else:
-            self._watch(time.perf_counter() - begun)
-        return None if self.failed else out.astype(np.float32, copy=False)
+    def _wake(self, channels: int) -> None:
+        self.guard.wake(channels, [ParamEvent(0, param_id, value) for param_id, value in self._told.items()])
+        self._told = {}
+        self._switch.wake()
 
-    def _watch(self, took_s: float) -> None:
-        if self.patience_s is None or took_s <= self.patience_s:
-            self._slow_blocks = 0
-            return
-        self._slow_blocks += 1
-        if self._slow_blocks == _SLOW_BLOCKS:
-            self._fail(f"took {1e3 * took_s:.0f} ms for a block, twice in succession")
 
-    def _fail(self, why: str) -> None:
-        self.failed = True
-        self._messages.append(f"effect {self.effect.name} {why}; it is bypassed.")
+class _Switch:
+    """How much of an effect is heard, 0 to 1."""
 
-    def _bridged(self, dry: Block) -> Block:
-        """The dry sound, led to from the last good samples without a jump or a kink."""
-        samples = min(dry.shape[1], self._bridge_samples)
-        ages = np.arange(1, samples + 1, dtype=np.float32)
-        fall = np.float32(0.5) + np.float32(0.5) * np.cos(np.float32(np.pi / samples) * ages)
-        slope = np.clip(self._apart[:, 1:] - self._apart[:, :1], -_STEEPEST, _STEEPEST)
-        out = dry.copy()
-        onward = slope * ages * np.exp(-ages / np.float32(_SLOPE_SAMPLES))
-        out[:, :samples] += (self._apart[:, 1:] + onward) * fall
-        return out
+    def __init__(self) -> None:
+        self._on = True
+        self.prepare(48000, 0)
+
+    def prepare(self, sample_rate: int, latency: int) -> None:
+        self._latency = latency
+        self._wait_samples = 0  # until the effect has caught up and may be faded in
+        self._glide = LinearGlide(float(self._on), FADE_MS, sample_rate)
+
+    @property
+    def resting(self) -> bool:
+        """Off, and faded: the effect need not be called."""
+        return not self._on and self._glide.settled
+
+    def wake(self) -> None:
+        """The effect has begun anew: its first ``latency`` samples are none."""
+        self._wait_samples = self._latency
+
+    def mix(self, dry: Block, wet: Block, turns: Sequence[ParamEvent]) -> Block:
+        if not turns and self._glide.settled:
+            return wet if self._on else dry
+        share = np.empty(dry.shape[1], np.float32)
+        for start, stop, due in stretches(dry.shape[1], turns):
+            for event in due:
+                self._turn(bool(event.value))
+            share[start:stop] = self._share(stop - start)
+        mixed: Block = dry + share * (wet - dry)
+        return mixed
+
+    def arrive(self) -> None:
+        """Where it was going to, at once."""
+        self._wait_samples = 0
+        self._glide.jump(float(self._on))
+
+    def state(self) -> State:
+        return {"on": self._on, "wait": self._wait_samples, "glide": glide_state(self._glide)}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self._on, self._wait_samples = state["on"], state["wait"]
+        load_glide(self._glide, state["glide"])
+
+    def _turn(self, on: bool) -> None:
+        self._on = on
+        self._glide.set(float(on))
+
+    def _share(self, samples: int) -> Block:
+        waited = min(self._wait_samples, samples)
+        self._wait_samples -= waited
+        still: Block = np.full(waited, self._glide.value, np.float32)
+        return np.concatenate([still, self._glide.block(samples - waited)])

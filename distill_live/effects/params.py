@@ -1,4 +1,5 @@
-"""Declares the chain's parameters: volume, mix and bypass, the ceiling, and those of every effect the chain may hold.
+"""Declares the chain's parameters: volume, mix and bypass, the ceiling, and of every effect the chain may hold its
+switch and its own.
 
 Importing this looks the installed plugins up, once; a plugin whose parameters cannot be declared is left out and named
 in ``INSTALLED.messages``. Imports no torch itself.
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from distill_live.effects.base import Effect
+from distill_live.effects.insert import switch_of
 from distill_live.effects.limiter import CEILING
 from distill_live.effects.registry import BUILT_IN, FoundEffects, find_effects
 from distill_live.params import REGISTRY, Param, Registry, declare
@@ -61,13 +63,15 @@ def declare_effects(found: FoundEffects, registry: Registry) -> FoundEffects:
 
 
 def _declare_one(cls: type[Effect], registry: Registry) -> None:
-    params = cls().params
+    params, switch = cls().params, switch_of(cls.name)
     for param in params:
+        if param.id == switch.id:
+            raise ValueError(f"its parameter {param.id} is called as the chain's own switch for it")
         if not param.id.startswith(f"fx.{cls.name}."):
             raise ValueError(f"the id of its parameter {param.id} does not begin with fx.{cls.name}.")
         if param.id in registry and registry[param.id] != param:
             raise ValueError(f"its parameter {param.id} is declared already, differently")
-    for param in params:
+    for param in (switch, *params):
         registry.declare(param)
 
 

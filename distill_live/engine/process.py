@@ -197,7 +197,7 @@ class LiveLoop:
         if self.thrift.took(seconds, now):
             self.reports.thrift = self.thrift.degree
             self.orders.apply(EFFORT, (self.thrift.degree,))
-        for name, why in getattr(self.performance.chain, "take_out_reports", list)():
+        for name, why in self.performance.chain.take_out_reports():
             self.tape.event(ControlEvent(self.performance.frame - BLOCK, RETIRE, (name, why), MACHINE))
         if now - self._looked_s >= LOOK_S:
             self._looked_s = now

@@ -214,23 +214,66 @@ def test_a_plugin_that_fails_is_bypassed_and_named_and_the_music_goes_on(failure
     chain = chain_of(Failing(failure), Drive())
     out = play(chain, sound)
     assert chain.bypassed == ["failing"]
+    assert [name for name, _ in chain.take_out_reports()] == ["failing"]
     assert len(chain.messages) == 1
     assert chain.messages[0].startswith("effect failing ")
     assert np.array_equal(out[:, 20 * BLOCK :], delayed(sound, chain.latency)[:, 20 * BLOCK :])
     assert sharpest_bend(out[:, BLOCK:]) < 5.0 * sharpest_bend(sound)
 
 
-def test_a_plugin_that_takes_two_hundred_milliseconds_twice_is_out():
-    def slow(block):
-        time.sleep(0.2)
-        return -block
+def slow(block):
+    time.sleep(0.2)
+    return -block
 
+
+def test_a_plugin_that_takes_two_hundred_milliseconds_twice_is_out():
     sound, live = sine(20), chain_of(Failing(slow))
     live.be_patient(0.1)
     out = play(live, sound)
     assert live.bypassed == ["failing"]
     assert "ms for a block, twice in succession" in live.messages[0]
     assert np.array_equal(out[:, 15 * BLOCK :], delayed(sound, live.latency)[:, 15 * BLOCK :])
+
+
+def test_once_too_slow_is_the_machines_fault_and_nobody_is_out():
+    slow_at = iter([True, False, True, False, False])
+
+    def now_and_then(block):
+        return slow(block) if next(slow_at, False) else -block
+
+    live = chain_of(Failing(now_and_then))
+    live.be_patient(0.1)
+    play(live, sine(20))
+    assert live.bypassed == [] and live.take_out_reports() == []
+
+
+def test_a_replay_that_retires_a_slow_plugin_where_the_report_came_gives_the_same_bits():
+    """The replay's plugin is a fast one: no clock may decide what it does."""
+    sound, log = sine(20), {}
+    live, replay = chain_of(Failing(slow)), chain_of(Failing(lambda block: -block))
+    live.be_patient(0.1)
+    played, replayed = [], []
+    for n in range(20):
+        played.append(live.process(sound[:, n * BLOCK : (n + 1) * BLOCK]))
+        for name, why in live.take_out_reports():
+            log[n] = (name, why)
+    assert [name for name, _ in log.values()] == ["failing"]
+    for n in range(20):
+        if n in log:
+            replay.retire(*log[n])
+        replayed.append(replay.process(sound[:, n * BLOCK : (n + 1) * BLOCK]))
+    assert np.array_equal(np.concatenate(played, axis=1), np.concatenate(replayed, axis=1))
+    assert replay.messages == live.messages
+    assert replay.take_out_reports() == [], "who retires an effect knows"
+
+
+def test_a_report_is_given_once():
+    chain = chain_of(Failing(raises))
+    play(chain, sine(20))
+    assert chain.take_out_reports() == [("failing", "raised ZeroDivisionError: a plugin's own fault")]
+    play(chain, sine(20))
+    chain.retire("failing", "again")
+    assert chain.take_out_reports() == [] and len(chain.messages) == 1
 
 
 def test_an_effect_that_is_retired_leaves_without_a_click():
