@@ -1,4 +1,4 @@
-"""What the commands that render files share: opening a model for one process, and writing blocks as a float32 WAV."""
+"""What the commands that render files share: opening a model, writing blocks, saying what the effects have to say."""
 
 from __future__ import annotations
 
@@ -68,3 +68,15 @@ def write_blocks(out: Path, blocks: Iterable[npt.NDArray[np.float32]], frames: i
     if writer.failed:
         raise AudioFileError(writer.failed)
     return written
+
+
+class EffectsSay:
+    """Called after every block: prints what the chain has to say of its effects, each sentence once."""
+
+    def __init__(self) -> None:
+        self._said = 0
+
+    def __call__(self, performance: Performance) -> None:
+        for sentence in performance.chain.messages[self._said :]:
+            print(sentence, file=sys.stderr)
+        self._said = len(performance.chain.messages)

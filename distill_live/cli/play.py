@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from distill_live.cli.settings import open_preset, start_values
+from distill_live.cli.settings import open_preset, parse_effects, start_values
 from distill_live.errors import UsageError
 
 
@@ -42,6 +42,7 @@ Example:
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), show_default="0", help="Which dice are thrown.")
 @click.option("--preset", metavar="NAME", help="Begin with this preset: `distill-live presets` lists them.")
 @click.option("--set", "settings", multiple=True, metavar="ID=VALUE", help="An initial value; may be given often.")
+@click.option("--effects", metavar="A,B", help="The effects in their order, or none; all of them when not given.")
 @click.option("--resume", is_flag=True, help="Go on with the performance that ended unexpectedly.")
 @click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON lines.")
 def command(
@@ -63,6 +64,7 @@ def command(
     seed: int | None,
     preset: str | None,
     settings: tuple[str, ...],
+    effects: str | None,
     resume: bool,
     as_json: bool,
 ) -> int:
@@ -101,7 +103,7 @@ def command(
             resolve(model),
             ring="",
             lead=lead,
-            start=TakeStart(seed or 0, start_values(chosen, seed, settings)),
+            start=TakeStart(seed or 0, start_values(chosen, seed, settings), parse_effects(effects)),
             bank=chosen.bank,
             log=log,
             record=record,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from distill_live.cli.settings import open_preset, start_values
+from distill_live.cli.settings import open_preset, parse_effects, start_values
 from distill_live.errors import UsageError
 
 
@@ -29,6 +29,7 @@ Example:
 )
 @click.option("--preset", metavar="NAME", help="Begin with this preset: `distill-live presets` lists them.")
 @click.option("--set", "settings", multiple=True, metavar="ID=VALUE", help="An initial value; may be given often.")
+@click.option("--effects", metavar="A,B", help="The effects in their order, or none; all of them when not given.")
 @click.option("--events", type=click.Path(path_type=Path), help="Play the events of this take log.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was rendered as JSON.")
 def command(
@@ -38,28 +39,30 @@ def command(
     out: Path,
     preset: str | None,
     settings: tuple[str, ...],
+    effects: str | None,
     events: Path | None,
     as_json: bool,
 ) -> None:
     """Render MODEL (a .distill file, a name in the library, or the factory model) to a file."""
     if not 0.0 < seconds <= 86400.0:
         raise UsageError(f"--seconds {seconds:g} is no length", fix="use 0.1 to 86400")
-    chosen = open_preset(preset)
+    chosen, order = open_preset(preset), parse_effects(effects)
     params = start_values(chosen, seed, settings)
-    from distill_live.cli.offline import fill_bank, open_model, write_blocks
+    from distill_live.cli.offline import EffectsSay, fill_bank, open_model, write_blocks
     from distill_live.engine.replay import render
     from distill_live.engine.take import TakeStart, add_assets
     from distill_live.events import read_take
 
     take = read_take(events) if events else None
     playable = open_model(model)
-    performance = TakeStart(seed or 0, params).performance(playable)
+    performance = TakeStart(seed or 0, params, order).performance(playable)
     fill_bank(performance, chosen.bank)
     if take is not None:
         add_assets(performance, take)
     started = time.perf_counter()
     frames = round(seconds * 48000)
-    written = write_blocks(out, render(performance, take.events if take else (), frames), frames)
+    blocks = render(performance, take.events if take else (), frames, EffectsSay())
+    written = write_blocks(out, blocks, frames)
     spent = time.perf_counter() - started
     summary = {
         "out": str(out),

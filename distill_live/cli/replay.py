@@ -22,7 +22,7 @@ Example:
 @click.option("--model", help="The model, when it no longer lies where the take says.")
 def command(log: Path, out: Path, model: str | None) -> None:
     """Render the take in LOG again: the very samples that were played."""
-    from distill_live.cli.offline import open_model, write_blocks
+    from distill_live.cli.offline import EffectsSay, open_model, write_blocks
     from distill_live.engine.replay import replay
     from distill_live.engine.take import check_model
     from distill_live.events import read_take
@@ -31,7 +31,7 @@ def command(log: Path, out: Path, model: str | None) -> None:
     playable = open_model(model or find_model(take.header))
     check_model(take, playable)
     frames = take.frames or 0
-    written = write_blocks(out, replay(playable, take), frames)
+    written = write_blocks(out, replay(playable, take, EffectsSay()), frames)
     ending = "" if take.frames is not None else " (the log was cut off: to its last event and a second more)"
     print(f"{out}: {written / 48000:.2f} s, {len(take.events)} events{ending}")
 

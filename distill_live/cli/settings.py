@@ -1,10 +1,12 @@
-"""Options that several commands share: initial values, from a preset (``--preset``) and by hand (``--set``)."""
+"""Options that several commands share: initial values (``--preset``, ``--set``) and the effects (``--effects``)."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
 
+from distill_live.effects.chain import checked_order
+from distill_live.effects.params import STANDARD_ORDER
 from distill_live.engine.params import load_all
 from distill_live.errors import UsageError
 from distill_live.params import Value
@@ -65,3 +67,18 @@ def tell(sentence: str) -> None:
     """Say something beside the output, if there is something to say."""
     if sentence:
         print(sentence, file=sys.stderr)
+
+
+def parse_effects(text: str | None) -> tuple[str, ...]:
+    """Names of effects in the order in which the sound passes them; ``none`` for none, None for the standard order.
+
+    Raises:
+        UnknownNameError, UsageError: there is no such effect, or one stands there twice.
+
+    >>> parse_effects("delay, reverb"), parse_effects("none")
+    (('delay', 'reverb'), ())
+    """
+    if text is None:
+        return STANDARD_ORDER
+    names = [name.strip() for name in text.split(",")]
+    return () if names == ["none"] else checked_order(names)

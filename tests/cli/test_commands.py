@@ -49,9 +49,16 @@ def test_params_prints_every_parameter_as_the_contract_says(capsys: pytest.Captu
         (["render", "--out", "x.wav", "--set", "temperature"], 2, "ID=VALUE"),
         (["render", "--out", "x.wav", "--set", "temperature=nan"], 2, "temperature"),
         (["render", "--out", "x.wav", "--set", "temprature=1"], 2, "temprature"),
+        (
+            ["render", "--out", "x.wav", "--effects", "delay,chorus"],
+            2,
+            "there is no effect 'chorus' for the chain; use filter",
+        ),
+        (["render", "--out", "x.wav", "--effects", "delay,delay"], 2, "an effect stands twice in delay, delay"),
         (["render", "nowhere.distill", "--out", "x.wav"], 1, "nowhere.distill"),
         (["render", "no such model", "--out", "x.wav"], 2, "no such model"),
         (["play", "--lead", "100"], 2, "--lead"),
+        (["play", "--effects", ""], 2, "there is no effect ''"),
         (["play", "--block", "9"], 2, "64 to 4096"),
         (["play", "--seconds", "-1"], 2, "--seconds"),
         (["replay", "nowhere.jsonl", "--out", "x.wav"], 1, "nowhere.jsonl"),
@@ -101,6 +108,22 @@ def test_a_render_with_settings_and_a_replay_of_its_events(
     assert run(["replay", str(log), "--out", b]) == 0
     assert run(["render", path, "--seconds", "1", "--out", c, "--set", "temperature=0.2"]) == 0
     assert Path(a).read_bytes() == Path(b).read_bytes() != Path(c).read_bytes()
+
+
+def test_the_order_of_the_effects_is_chosen_and_heard(
+    tiny_playable: Callable[..., Playable], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loud = ["--set", "fx.drive.amount=30", "--set", "fx.filter.mode=band-pass", "--set", "fx.filter.cutoff=800"]
+    sounds = {}
+    for order in ("filter,drive", "drive,filter", "none", "widener"):
+        out = str(tmp_path / f"{order}.wav")
+        assert (
+            run(["render", str(tiny_playable().path), "--seconds", "1", "--out", out, "--effects", order, *loud]) == 0
+        )
+        sounds[order] = Path(out).read_bytes()
+    assert len({sounds["filter,drive"], sounds["drive,filter"], sounds["none"]}) == 3
+    assert sounds["widener"] == sounds["none"], "a widener at its default leaves the sound alone"
+    assert capsys.readouterr().err == ""
 
 
 def test_a_take_of_a_model_that_is_gone_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
