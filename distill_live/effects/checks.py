@@ -24,13 +24,15 @@ from distill_live.effects.probes import (
     Watched,
     noise,
     random_events,
+    resident_bytes,
     sharpest_bend,
     swelling_sine,
 )
 from distill_live.params import Param
 
 MOST_GAIN: Final = 100.0  # 40 dB above the loudest that came in: no music, but something that runs away
-MOST_GROWTH_BYTES: Final = 20_000  # in 100 blocks
+MOST_GROWTH_BYTES: Final = 20_000  # in 100 blocks, of what Python takes
+MOST_LEAK_BYTES: Final = 4_000_000  # in 1000 blocks, of what machine code takes, which only the system sees
 SILENCE: Final = 1e-7
 _STATE_TYPES: Final = (bool, int, float, str, tuple, list, np.ndarray, np.generic, type(None))
 
@@ -249,7 +251,12 @@ def check_growth(make: MakeEffect) -> str:
         tracemalloc.stop()
     if grown > MOST_GROWTH_BYTES:
         raise FaultError("growth", f"it grew by {grown} bytes in 100 blocks")
-    return f"{max(grown, 0)} bytes in 100 blocks"
+    before = resident_bytes()
+    play(1000)
+    leaked = resident_bytes() - before
+    if leaked > MOST_LEAK_BYTES:
+        raise FaultError("growth", f"its machine code took {leaked / 1e6:.0f} MB more in 1000 blocks")
+    return f"{max(grown, 0)} bytes in 100 blocks, machine code {max(leaked, 0) / 1e6:.1f} MB in 1000"
 
 
 # ---------------------------------------------------------------- told, not judged
@@ -258,10 +265,11 @@ def check_growth(make: MakeEffect) -> str:
 def report_memory(make: MakeEffect) -> str:
     """What it holds when it is ready for the largest blocks."""
     tracemalloc.start()
+    before = resident_bytes()
     try:
         effect = Watched(make)
         effect.prepare(96000, 4096)
-        held = tracemalloc.get_traced_memory()[0]
+        held = max(tracemalloc.get_traced_memory()[0], resident_bytes() - before)
     finally:
         tracemalloc.stop()
     return f"{held / 1e6:.2f} MB at 96000 Hz, 4096 samples a block"
