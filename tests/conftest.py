@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,9 @@ import pytest
 sys.path.insert(
     0, str(Path(__file__).parent.parent)
 )  # so that `pytest` finds tests.fixtures as `python -m pytest` does
+
+os.environ["DISTILL_HOME"] = str(Path(tempfile.gettempdir()) / f"distill-live-no-home-{os.getpid()}")
+"""There is none: what the developer's own library holds (plugins, models) must not decide whether a test holds."""
 
 if TYPE_CHECKING:
     from distill_live.models.playable import Playable

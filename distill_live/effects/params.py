@@ -1,8 +1,8 @@
 """Declares the chain's parameters: volume, mix and bypass, the ceiling, and of every effect the chain may hold its
 switch and its own.
 
-Importing this looks the installed plugins up, once; a plugin whose parameters cannot be declared is left out and named
-in ``INSTALLED.messages``. Imports no torch itself.
+Importing this looks the installed and hosted plugins up, once; a plugin whose parameters cannot be declared is left out
+and named in ``INSTALLED.messages``. Imports no torch itself, and loads no hosted plugin.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ declare(CEILING)
 def declare_effects(found: FoundEffects, registry: Registry) -> FoundEffects:
     """Declare the parameters of all that can be put into the chain; returns those effects that could be declared."""
     classes, messages = {cls.name: cls for cls in BUILT_IN}, list(found.messages)
-    plugins = sorted(set(found.classes) - set(classes))
+    plugins = [name for name in found.classes if name not in classes]
     for name in (*BUILT_IN_ORDER, *plugins):
         try:
             _declare_one(found.classes[name], registry)
@@ -76,5 +76,8 @@ def _declare_one(cls: type[Effect], registry: Registry) -> None:
 
 
 INSTALLED: Final = declare_effects(find_effects(), REGISTRY)
-STANDARD_ORDER: Final = (*BUILT_IN_ORDER, *sorted(set(INSTALLED.classes) - {cls.name for cls in BUILT_IN}))
-"""What the standard chain holds: the built-in effects, then whatever is installed, by name."""
+STANDARD_ORDER: Final = (
+    *BUILT_IN_ORDER,
+    *(name for name in INSTALLED.classes if name not in {cls.name for cls in BUILT_IN}),
+)
+"""What the standard chain holds: the built-in effects, then whatever is installed or hosted."""

@@ -110,7 +110,7 @@ class Performance:
         kit = VoiceKit(model, look_ahead)
         self.kits: dict[str, VoiceKit] = {model.sha256: kit}
         self.chain = self._new_chain(effects)
-        self._spare = self._new_chain(effects)  # for a jump's old half: made now, since making one takes milliseconds
+        self._spare = self._spare_chain()
         self.voice = Voice(kit, self.params, memory)
         self._presence = Presence(1.0)
         self._leaving: list[tuple[Voice, Presence]] = []
@@ -203,7 +203,7 @@ class Performance:
     def fork(self) -> Performance:
         """An independent copy that goes on from here: a second voice, a what-if, a snapshot to measure against."""
         twin = self._fork_with(self._new_chain(self.chain.order))
-        twin._spare = twin._new_chain(self.chain.order)
+        twin._spare = twin._spare_chain()
         return twin
 
     def _fork_with(self, chain: EffectChain) -> Performance:
@@ -224,6 +224,13 @@ class Performance:
         chain = standard_chain(self.params, order)
         chain.prepare(SAMPLE_RATE, BLOCK)
         return chain
+
+    def _spare_chain(self) -> EffectChain:
+        """For a jump's old half: made before it is needed, since making one takes milliseconds.
+
+        One that cannot be copied is never needed, and hosted plugins are dear.
+        """
+        return self._new_chain(self.chain.order) if self.chain.copies_exactly else self.chain
 
     def _set_param(self, event: ControlEvent) -> tuple[Value, ...]:
         param_id = param_id_of(event.address)
