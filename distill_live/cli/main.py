@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "presets": "List, show, save and delete presets of performances.",
     "devices": "List audio devices and MIDI ports.",
     "params": "Print every parameter with its range and meaning.",
+    "plugins": "List the effects, and host plugins of others (VST3, AU).",
     "check-plugin": "Check that an effect, your own or another's, keeps the contract.",
     "doctor": "Check this machine, and say what to do about what is missing.",
 }
