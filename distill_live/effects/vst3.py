@@ -14,7 +14,7 @@ import importlib.util
 import re
 import weakref
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -43,6 +43,7 @@ class HostedEffect(Effect):
 
     def __init__(self) -> None:
         self.values = {p.id: p.default_value for p in self.params}
+        self._told = {p.param.id: p for p in self.plugin.params}
         self._places = {p.param.id: p.place for p in self.plugin.params}  # where the plugin has them
         self._voices: list[Voice] = []
 
@@ -61,7 +62,7 @@ class HostedEffect(Effect):
             channels = self.plugin.channels
             self._voices = [Voice(open_plugin(self.plugin), channels) for _ in range(2 // channels)]
             self._places = {p.param.id: p.place for p in self.plugin.params}
-        self._turn()
+        self._turn(self._told)
         for voice in self._voices:
             voice.prepare(sample_rate, max_block)
         self.latency = self._voices[0].latency
@@ -69,7 +70,7 @@ class HostedEffect(Effect):
     def process(self, block: Block, events: Sequence[ParamEvent] = ()) -> Block:
         if events:
             self.values |= {event.id: event.value for event in events}
-            self._turn()
+            self._turn(event.id for event in events)
         if len(block) > 2:
             raise ValueError(f"{self.plugin.title} plays one or two channels, not {len(block)}")
         if self.plugin.channels == 1:
@@ -93,22 +94,23 @@ class HostedEffect(Effect):
         self.values = dict(state["values"])
         for voice, saved in zip(self._voices, state["plugin"], strict=True):
             voice.load(np.asarray(saved, np.uint8).tobytes())
-        self._turn()
+        self._turn(self._told)
 
-    def _turn(self) -> None:
+    def _turn(self, ids: Iterable[str]) -> None:
         """Tell the plugin what has changed, and no more: a reverb may load another room for it."""
-        for param in self.plugin.params:
-            place = param.place_of(self.values[param.param.id])
-            if place != self._places[param.param.id]:
-                self._places[param.param.id] = place
+        for param_id in ids:
+            told = self._told[param_id]
+            place = told.place_of(self.values[param_id])
+            if place != self._places[param_id]:
+                self._places[param_id] = place
                 for voice in self._voices:
-                    voice.turn(param.index, place)
+                    voice.turn(told.index, place)
 
 
 def hosted_class(plugin: HostedPlugin) -> type[Effect]:
     """The class of effects that play this plugin."""
     own = {"name": plugin.entry.name, "params": tuple(p.param for p in plugin.params), "plugin": plugin}
-    return type(plugin.title, (HostedEffect,), {**own, "__module__": "hosted", "__doc__": f"{plugin.title}, hosted."})
+    return type(plugin.entry.name, (HostedEffect,), {**own, "__module__": "hosted", "__doc__": f"{plugin.title}, hosted."})
 
 
 class Voice:
@@ -233,7 +235,7 @@ def check_file(path: Path) -> None:
     if not path.exists():
         raise DistillError(f"there is no plugin at {path}", fix="look for it with `distill-live plugins scan`")
     if importlib.util.find_spec("pedalboard") is None:
-        raise DistillError("pedalboard, which plays plugins, is not installed", fix="pip install 'distill-live[vst3]'")
+        raise DistillError("pedalboard, which plays plugins, is not installed", fix="pip install pedalboard brings it")
 
 
 def _kind(pedalboard: Any, path: Path) -> Any:

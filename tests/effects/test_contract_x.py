@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import pkgutil
+import sys
 
 import numpy as np
 import pytest
@@ -13,8 +15,9 @@ import distill_live.effects
 from distill_live.cli.main import run
 from distill_live.effects.base import ParamEvent, stretches
 from distill_live.effects.broken import BROKEN
-from distill_live.effects.checks import CHECKS, Plan, broken_by, check_effect, walk
+from distill_live.effects.checks import CHECKS, Plan, broken_by, check_effect, check_growth, walk
 from distill_live.effects.gain import Gain
+from distill_live.effects.probes import FaultError
 from distill_live.effects.registry import find_effects, make_effect
 from distill_live.errors import UnknownNameError
 from tests.effects import contract_x as x
@@ -44,6 +47,22 @@ def test_a_broken_effect_fails_its_own_check_and_no_other(name):
 
 def test_there_is_a_broken_effect_for_each_check():
     assert {name.removeprefix("broken-") for name in BROKEN} == set(CHECKS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there does the system tell")
+def test_memory_that_machine_code_keeps_is_growth_too():
+    """Python's own count sees nothing of what a hosted plugin takes."""
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.memset.argtypes = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
+
+    class Leaky(Gain):
+        def render(self, block):
+            libc.memset(libc.malloc(16384), 1, 16384)
+            return super().render(block)
+
+    Leaky.__module__ = "a plugin of somebody's"
+    with pytest.raises(FaultError, match="machine code took"):
+        check_growth(Leaky)
 
 
 def test_what_another_fault_keeps_from_being_judged_says_so():

@@ -230,7 +230,7 @@ def test_a_plugin_whose_parameters_have_changed_has_to_be_looked_at_again():
 def test_without_pedalboard_it_is_one_sentence_and_the_music_goes_on(monkeypatch):
     plugin = zam.plugin("ZamDelay")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert "pedalboard, which plays plugins, is not installed (pip install 'distill-live[vst3]')" in left_out(plugin)
+    assert "pedalboard, which plays plugins, is not installed (pip install pedalboard brings it)" in left_out(plugin)
 
 
 def test_a_file_of_one_plugin_does_not_hold_another():

@@ -22,17 +22,17 @@ NAMES = (
 
 needs_pedalboard = pytest.mark.skipif(
     importlib.util.find_spec("pedalboard") is None,
-    reason="pedalboard is not installed: pip install 'distill-live[vst3]'",
+    reason="pedalboard is not installed: pip install pedalboard",
 )
 needs_zam = pytest.mark.skipif(
     importlib.util.find_spec("pedalboard") is None or not (FOLDER / "ZamDelay.vst3").exists(),
-    reason="needs pedalboard (pip install 'distill-live[vst3]') and Debian's zam-plugins",
+    reason="needs pedalboard (pip install pedalboard) and Debian's zam-plugins",
 )
 
 
 def require_pedalboard() -> None:
     """Skip the rest of a test that cannot go on without it."""
-    pytest.importorskip("pedalboard", reason="pedalboard is not installed: pip install 'distill-live[vst3]'")
+    pytest.importorskip("pedalboard", reason="pedalboard is not installed: pip install pedalboard")
 
 
 def path_of(title: str) -> Path:
