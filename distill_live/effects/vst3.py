@@ -110,7 +110,9 @@ class HostedEffect(Effect):
 def hosted_class(plugin: HostedPlugin) -> type[Effect]:
     """The class of effects that play this plugin."""
     own = {"name": plugin.entry.name, "params": tuple(p.param for p in plugin.params), "plugin": plugin}
-    return type(plugin.entry.name, (HostedEffect,), {**own, "__module__": "hosted", "__doc__": f"{plugin.title}, hosted."})
+    return type(
+        plugin.entry.name, (HostedEffect,), {**own, "__module__": "hosted", "__doc__": f"{plugin.title}, hosted."}
+    )
 
 
 class Voice:
