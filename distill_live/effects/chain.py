@@ -95,8 +95,8 @@ class EffectChain:
     def take_out_reports(self) -> list[tuple[str, str]]:
         """Which inserts went out by themselves since the last call, and why: ``(name, why)``, in order.
 
-        ``why`` continues a sentence that begins with the name. Asked after every block, it tells of that block; a replay
-        that calls ``retire`` before the block gives the same bits. What was retired is not told: its caller knows.
+        ``why`` continues a sentence that begins with the name. Asked after every block, it tells of that block, and a
+        replay that calls ``retire`` before it gives the same bits. What was retired is not told: its caller knows.
         """
         reports = list(self._out_reports)
         self._out_reports.clear()
