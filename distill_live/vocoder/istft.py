@@ -84,7 +84,11 @@ class FrameTransform:
 
     def signal(self, spectra: Spectra, before: Floats) -> Floats:
         """All of what earlier frames left and frames ``[N, bins]`` add up to, float32 ``[n_fft + (N - 1) * hop]``."""
-        return np.concatenate(self._overlap_add.step(self.synthesise(spectra), before))
+        line = np.zeros(len(before) + len(spectra) * self.hop, np.float32)
+        line[: len(before)] = before
+        for number, frame in enumerate(self.synthesise(spectra)):  # oldest first, as they are finished one by one
+            line[number * self.hop : number * self.hop + self.n_fft] += frame
+        return line
 
     def _transformed(self, windowed: Floats) -> Spectra:
         spectra: Spectra = np.fft.rfft(windowed, norm="forward").astype(np.complex64, copy=False)

@@ -36,6 +36,9 @@ from distill_live.vocoder.magnitude import MelToMagnitude
 LOOK_AHEAD_RANGE: Final = (1, 4)
 ITERATIONS_RANGE: Final = (0, 16)
 _MOMENTUM: Final = np.float32(0.99)
+_PULL: Final = _MOMENTUM / (1 + _MOMENTUM)
+_ONE: Final = np.float32(1.0)
+_TINY: Final = np.float32(1e-30)
 _KEEP: Final = np.float32(1e-7)  # -140 dB: where a bin has no phase of its own, it keeps the one it had
 _PHASE_SEED: Final = 2007
 
@@ -179,16 +182,17 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
 
     def _project(self, magnitudes: Floats, phasors: Spectra, tail: Floats, iterations: int) -> Spectra:
         """Move the phases of all pending frames toward those of one signal, with momentum."""
+        if not iterations:
+            return phasors
         transform = self._transform
-        pull = _MOMENTUM / (1 + _MOMENTUM)
-        before: Spectra | None = None
-        for _ in range(iterations):
-            signal = transform.signal(magnitudes * phasors, tail)
-            spectra = transform.analyse_signal(signal)
-            ahead = spectra if before is None else spectra - pull * before
-            phasors = _unit(ahead + _KEEP * phasors)
+        ahead = before = transform.analyse_signal(transform.signal(magnitudes * phasors, tail))
+        for _ in range(iterations - 1):
+            wanted = ahead * _scale(magnitudes, ahead)
+            spectra = transform.analyse_signal(transform.signal(wanted, tail))
+            ahead = np.multiply(before, -_PULL, out=before)  # nobody needs it any more
+            ahead += spectra
             before = spectra
-        return phasors
+        return _unit(ahead + _KEEP * phasors)
 
     def _warm_up(self) -> None:
         """The first step of a life must not be slower than the others: plans and pages are taken here."""
@@ -197,9 +201,15 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
 
 def _unit(spectra: Spectra) -> Spectra:
     """Phasors of length 1 (0 where there is nothing)."""
-    lengths = np.maximum(np.abs(spectra), np.float32(1e-30))
-    unit: Spectra = spectra * (np.float32(1.0) / lengths)
+    unit: Spectra = spectra * _scale(_ONE, spectra)
     return unit
+
+
+def _scale(magnitudes: Floats | np.float32, spectra: Spectra) -> Floats:
+    """What spectra must be multiplied with to have these magnitudes."""
+    lengths: Floats = np.abs(spectra)
+    np.maximum(lengths, _TINY, out=lengths)
+    return np.divide(magnitudes, lengths, out=lengths)
 
 
 def _first_look_window(n_fft: int, hop: int) -> Floats:
