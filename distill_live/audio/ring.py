@@ -1,9 +1,11 @@
-"""A ring of sound in shared memory: one process writes, one reads, neither ever waits.
+"""A ring of sound: one side writes, one reads, neither ever waits.
 
 Two counters that only grow, ``written`` and ``read``, tell how full it is; the writer alone moves the one, the reader
 alone the other, and a counter moves after its samples have. Beside them lies a small status area in which the device
 process publishes what it sees (:class:`Count`, :class:`Gauge`); each field has one writer. Knows nothing of devices.
-``write`` belongs to the producer's thread, ``read_into`` to the audio callback: it makes views and copies, no more.
+``SharedRing`` lies in shared memory, between two processes; ``LocalRing`` between two threads of one. ``write`` belongs
+to the producer's thread, ``read_into`` to the consumer's: they make views and copies, no more, so both may be called
+from an audio callback.
 
 ::
 
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
+RING_RATE_HZ: Final = 48000  # of every ring between engine and device, whatever the device runs at
 _MAGIC: Final = 0x474E4952_4C544344  # "DCTLRING", little-endian: this memory is one of ours
 _HEADER_FIELDS: Final = 8  # magic, capacity, channels, written, read, and room
 _MAGIC_AT, _CAPACITY_AT, _CHANNELS_AT, _WRITTEN_AT, _READ_AT = range(5)
@@ -40,7 +43,16 @@ class Count(IntEnum):
     CALLBACKS = 4  # device periods served
     SERVER_XRUNS = 5  # what the audio server complained of: not our fault
     PRODUCING = 6  # written by the producer: 1 while it means to fill the ring, 0 when silence is intended
-    BLOCK_FRAMES = 7  # the device's period
+    BLOCK_FRAMES = 7  # the device's period, in frames of the device
+    LEAST_LEAD = 8  # frames the producer must keep in the ring for this period, whatever lead was asked for
+
+    # In the input ring's status area:
+    INPUT_STATE = 16  # a DeviceState: PLAYING while an input is heard
+    INPUT_OVERRUN_FRAMES = 17  # frames dropped because the engine had left no room
+    INPUT_DROPOUTS = 18  # times the input brought too little and was ramped to silence
+    INPUT_DROPPED = 19  # frames taken out because the input's clock is faster than the output's
+    INPUT_INSERTED = 20  # frames put in because it is slower
+    INPUT_XRUNS = 21  # what the audio server complained of: not our fault
 
 
 class Gauge(IntEnum):
@@ -49,6 +61,10 @@ class Gauge(IntEnum):
     LAST_OUTPUT_S = 0  # monotonic time of the last device period
     OUTPUT_LATENCY_S = 1  # what the device adds after the ring
     DEVICE_RATE_HZ = 2
+
+    # In the input ring's status area:
+    INPUT_LATENCY_S = 16  # from the input's socket until a frame can be read here
+    INPUT_RATE_HZ = 17
 
 
 class DeviceState(IntEnum):
@@ -61,60 +77,22 @@ class DeviceState(IntEnum):
     LOST = 4  # the device or its server is gone
 
 
-class SharedRing:
-    """A single-producer single-consumer ring of float32 frames ``[capacity, C]`` in shared memory.
+class Ring:
+    """A single-producer single-consumer ring of float32 frames ``[capacity, C]``, wherever its memory lies.
 
-    Make one with :meth:`create`, join it from another process with :meth:`attach` and its ``name``. Every side calls
-    ``close``; the side that made it calls ``unlink`` too.
-
-    >>> ring = SharedRing.create(capacity=8, channels=1)
-    >>> ring.write(np.ones((10, 1), dtype=np.float32)), ring.fill, ring.space
-    (8, 8, 0)
-    >>> out = np.zeros((3, 1), dtype=np.float32)
-    >>> ring.read_into(out), ring.fill
-    (3, 5)
-    >>> ring.close(); ring.unlink()
+    Args:
+        memory: laid out as a ring (see :func:`_lay_out`).
     """
 
-    def __init__(self, memory: SharedMemory) -> None:
-        self._memory = memory
+    def __init__(self, memory: memoryview) -> None:
         self._fence_lock = Lock()
-        self._header = np.frombuffer(_bytes(memory), np.int64, _HEADER_FIELDS)
-        if int(self._header[_MAGIC_AT]) != _MAGIC:
-            del self._header
-            memory.close()
-            raise ValueError(f"the shared memory {memory.name} is not a ring of sound")
-        self._counts = np.frombuffer(_bytes(memory), np.int64, _STATUS_FIELDS, 8 * _HEADER_FIELDS)
-        self._gauges = np.frombuffer(_bytes(memory), np.float64, _STATUS_FIELDS, 8 * (_HEADER_FIELDS + _STATUS_FIELDS))
+        self._header = np.frombuffer(memory, np.int64, _HEADER_FIELDS)
+        self._counts = np.frombuffer(memory, np.int64, _STATUS_FIELDS, 8 * _HEADER_FIELDS)
+        self._gauges = np.frombuffer(memory, np.float64, _STATUS_FIELDS, 8 * (_HEADER_FIELDS + _STATUS_FIELDS))
         self.capacity = int(self._header[_CAPACITY_AT])
         self.channels = int(self._header[_CHANNELS_AT])
-        flat = np.frombuffer(_bytes(memory), np.float32, self.capacity * self.channels, _samples_at())
+        flat = np.frombuffer(memory, np.float32, self.capacity * self.channels, _samples_at())
         self._samples = flat.reshape(self.capacity, self.channels)
-
-    @classmethod
-    def create(cls, capacity: int, channels: int) -> SharedRing:
-        """A new, empty ring of ``capacity`` frames."""
-        assert min(capacity, channels) > 0, (capacity, channels)
-        memory = SharedMemory(create=True, size=_samples_at() + 4 * capacity * channels)
-        header = np.frombuffer(_bytes(memory), np.int64, _HEADER_FIELDS)
-        header[_CAPACITY_AT], header[_CHANNELS_AT], header[_MAGIC_AT] = capacity, channels, _MAGIC
-        ring = cls(memory)
-        ring.publish(Count.MIN_FILL, -1)
-        return ring
-
-    @classmethod
-    def attach(cls, name: str) -> SharedRing:
-        """Join the ring another process made.
-
-        Raises:
-            FileNotFoundError: there is no shared memory of that name (any more).
-            ValueError: it is something else.
-        """
-        return cls(_attach_untracked(name))
-
-    @property
-    def name(self) -> str:
-        return self._memory.name
 
     @property
     def written(self) -> int:
@@ -179,6 +157,74 @@ class SharedRing:
     def gauge(self, field: Gauge) -> float:
         return float(self._gauges[field])
 
+    def _fence(self) -> None:
+        """Samples before counters, also for processors that may reorder stores (ARM).
+
+        Python has no fence; leaving a lock publishes what came before, taking one holds back what comes after.
+        """
+        with self._fence_lock:
+            pass
+        with self._fence_lock:
+            pass
+
+
+class LocalRing(Ring):
+    """A ring between two threads of one process.
+
+    >>> ring = LocalRing(capacity=8, channels=1)
+    >>> ring.write(np.ones((10, 1), dtype=np.float32)), ring.fill, ring.space
+    (8, 8, 0)
+    """
+
+    def __init__(self, capacity: int, channels: int) -> None:
+        memory = memoryview(bytearray(_bytes_needed(capacity, channels)))
+        _lay_out(memory, capacity, channels)
+        super().__init__(memory)
+
+
+class SharedRing(Ring):
+    """A ring between two processes.
+
+    Make one with :meth:`create`, join it from another process with :meth:`attach` and its ``name``. Every side calls
+    ``close``; the side that made it calls ``unlink`` too.
+
+    >>> ring = SharedRing.create(capacity=8, channels=1)
+    >>> ring.write(np.ones((10, 1), dtype=np.float32)), ring.fill, ring.space
+    (8, 8, 0)
+    >>> out = np.zeros((3, 1), dtype=np.float32)
+    >>> ring.read_into(out), ring.fill
+    (3, 5)
+    >>> ring.close(); ring.unlink()
+    """
+
+    def __init__(self, memory: SharedMemory) -> None:
+        if not _is_ring(_bytes(memory)):
+            memory.close()
+            raise ValueError(f"the shared memory {memory.name} is not a ring of sound")
+        self._memory = memory
+        super().__init__(_bytes(memory))
+
+    @classmethod
+    def create(cls, capacity: int, channels: int) -> SharedRing:
+        """A new, empty ring of ``capacity`` frames."""
+        memory = SharedMemory(create=True, size=_bytes_needed(capacity, channels))
+        _lay_out(_bytes(memory), capacity, channels)
+        return cls(memory)
+
+    @classmethod
+    def attach(cls, name: str) -> SharedRing:
+        """Join the ring another process made.
+
+        Raises:
+            FileNotFoundError: there is no shared memory of that name (any more).
+            ValueError: it is something else.
+        """
+        return cls(_attach_untracked(name))
+
+    @property
+    def name(self) -> str:
+        return self._memory.name
+
     def close(self) -> None:
         """Leave the ring; it lives on for the other side. The ring cannot be used after this."""
         if not hasattr(self, "_samples"):
@@ -193,16 +239,6 @@ class SharedRing:
     def __del__(self) -> None:
         self.close()
 
-    def _fence(self) -> None:
-        """Samples before counters, also for processors that may reorder stores (ARM).
-
-        Python has no fence; leaving a lock publishes what came before, taking one holds back what comes after.
-        """
-        with self._fence_lock:
-            pass
-        with self._fence_lock:
-            pass
-
 
 def _bytes(memory: SharedMemory) -> memoryview:
     assert memory.buf is not None, "the shared memory is closed"
@@ -211,6 +247,22 @@ def _bytes(memory: SharedMemory) -> memoryview:
 
 def _samples_at() -> int:
     return 8 * (_HEADER_FIELDS + 2 * _STATUS_FIELDS)
+
+
+def _bytes_needed(capacity: int, channels: int) -> int:
+    assert min(capacity, channels) > 0, (capacity, channels)
+    return _samples_at() + 4 * capacity * channels
+
+
+def _lay_out(memory: memoryview, capacity: int, channels: int) -> None:
+    """Make zeroed memory an empty ring; the magic number last, when all the rest is there."""
+    np.frombuffer(memory, np.int64, _STATUS_FIELDS, 8 * _HEADER_FIELDS)[Count.MIN_FILL] = -1
+    header = np.frombuffer(memory, np.int64, _HEADER_FIELDS)
+    header[_CAPACITY_AT], header[_CHANNELS_AT], header[_MAGIC_AT] = capacity, channels, _MAGIC
+
+
+def _is_ring(memory: memoryview) -> bool:
+    return len(memory) > _samples_at() and int(np.frombuffer(memory, np.int64, _HEADER_FIELDS)[_MAGIC_AT]) == _MAGIC
 
 
 def _attach_untracked(name: str) -> SharedMemory:
