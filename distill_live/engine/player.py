@@ -10,30 +10,38 @@ nothing and uses the buffers that were taken before; ``fade_in`` and ``fade_out`
     fade_out()         playing --------> silent          gain falls (raised cosine, fade_ms)
 
 The last sample's fall (``ramp_ms``) and the return may overlap: their weights add up to at most 1.
+
+``ConvertedPlayer`` is the same for a device at another rate: the conversion comes after all of this, so an underrun is
+what it always was. ``ChannelMap`` puts the pair on the channels that a device has.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_live.audio.ring import Count, DeviceState, SharedRing
+from distill_live.audio.resample import RateConverter
+from distill_live.audio.ring import RING_RATE_HZ, Count, DeviceState, Ring
 from distill_live.audio.smoothing import raised_cosine
 
 Floats = NDArray[np.float32]
 
 RING_CHANNELS: Final = 2
+LARGEST_BLOCK: Final = 8192  # frames of one device period
+SPARE_FRAMES: Final = 256  # 5.3 ms: what must be left in the ring after a device period
 
 
 class RingPlayer:
-    """Copies a stereo ring to output blocks ``[n, 2]``, with ramps wherever sound begins or ends.
+    """Copies a ring ``[capacity, C]`` to blocks ``[n, C]``, with ramps wherever sound begins or ends.
 
     Args:
-        ring: stereo; its status area gets underruns, the smallest fill and the state.
-        sample_rate: of the output.
+        ring: its status area gets underruns, the smallest fill and the state.
+        sample_rate: of the ring.
         restart_frames: how full the ring must be before sound begins or returns.
+        spare_frames: what must be left after the first block, whatever its length; else sound would end at once.
         max_block: the largest block that is filled in one go; larger ones are filled in pieces.
         ramp_ms: the last sample's way to silence when the ring runs dry.
         fade_ms: start, return and stop; at least ``ramp_ms``.
@@ -41,18 +49,19 @@ class RingPlayer:
 
     def __init__(
         self,
-        ring: SharedRing,
-        sample_rate: int = 48000,
+        ring: Ring,
+        sample_rate: int = RING_RATE_HZ,
         restart_frames: int = 1024,
+        spare_frames: int = SPARE_FRAMES,
         max_block: int = 4096,
         ramp_ms: float = 5.0,
         fade_ms: float = 20.0,
     ) -> None:
-        assert ring.channels == RING_CHANNELS, ring.channels
         assert 0 < restart_frames <= ring.capacity, restart_frames
         assert 0 < ramp_ms <= fade_ms, (ramp_ms, fade_ms)
         self.ring = ring
         self.restart_frames = restart_frames
+        self.spare_frames = spare_frames
         self.max_block = max_block
         self._rise = raised_cosine(max(1, round(sample_rate * fade_ms / 1000)))
         self._fall = raised_cosine(max(1, round(sample_rate * ramp_ms / 1000)))[::-1].copy()
@@ -60,9 +69,9 @@ class RingPlayer:
         self._steps: NDArray[np.intp] = np.arange(1, max_block + 1)
         self._index: NDArray[np.intp] = np.zeros(max_block, np.intp)
         self._gain: Floats = np.zeros(max_block, np.float32)
-        self._tail: Floats = np.zeros((max_block, RING_CHANNELS), np.float32)
-        self._last: Floats = np.zeros(RING_CHANNELS, np.float32)  # the last sample that went out
-        self._fallen: Floats = np.zeros(RING_CHANNELS, np.float32)  # the sample that is falling to silence
+        self._tail: Floats = np.zeros((max_block, ring.channels), np.float32)
+        self._last: Floats = np.zeros(ring.channels, np.float32)  # the last sample that went out
+        self._fallen: Floats = np.zeros(ring.channels, np.float32)  # the sample that is falling to silence
         self._fall_at = len(self._fall)  # how far it has fallen; past the table: nothing is falling
         self._rise_at = 0  # where the gain stands in the table
         self._wanted = True
@@ -87,22 +96,25 @@ class RingPlayer:
         """Silent because it was asked to be."""
         return not self._wanted and self.silent
 
+    def needed(self, frames: int) -> int:
+        """How many frames of the ring a block of so many takes."""
+        return frames
+
     def fill(self, out: Floats) -> None:
-        """Fill ``out`` ``[n, 2]`` with the next ``n`` samples; the audio thread."""
+        """Fill ``out`` ``[n, C]`` with the next ``n`` samples; the audio thread."""
+        if not self._playing and self._wanted and self._enough(len(out)):
+            self._begin()
         for start in range(0, len(out), self.max_block):
             self._fill(out[start : start + self.max_block])
 
     def _fill(self, out: Floats) -> None:
         frames = len(out)
-        fill = self.ring.fill
-        if not self._playing and self._wanted and self._enough(fill):
-            self._begin()
         if not self._playing:
             out[:] = 0
             self._add_tail(out)
             self._count_missing(frames)
         else:
-            self._note_fill(fill)
+            self._note_fill(self.ring.fill)
             got = self.ring.read_into(out)
             self._shape(out[:got])
             self._add_tail(out[:got])
@@ -112,9 +124,10 @@ class RingPlayer:
                 self._playing = False
         self._last[:] = out[frames - 1]
 
-    def _enough(self, fill: int) -> bool:
+    def _enough(self, frames: int) -> bool:
         """The restart level, or whatever is there when no more will come (the end of a very short take)."""
-        return fill >= self.restart_frames or (fill > 0 and not self.ring.count(Count.PRODUCING))
+        fill, level = self.ring.fill, max(self.restart_frames, frames + self.spare_frames)
+        return fill >= level or (fill > 0 and not self.ring.count(Count.PRODUCING))
 
     def _begin(self) -> None:
         self._playing = True
@@ -147,7 +160,8 @@ class RingPlayer:
             np.subtract(self._rise_at, self._steps[:frames], out=index)
         np.clip(index, 0, self._top, out=index)
         np.take(self._rise, index, out=gain, mode="clip")
-        np.multiply(out, gain[:, None], out=out)
+        for channel in out.T:  # one by one: numpy takes memory for a product of a table and a column
+            np.multiply(channel, gain, out=channel)
         if frames:
             self._rise_at = int(index[frames - 1])
 
@@ -156,9 +170,10 @@ class RingPlayer:
         frames = min(len(out), len(self._fall) - self._fall_at)
         if frames <= 0:
             return
-        tail = self._tail[:frames]
-        np.multiply(self._fall[self._fall_at : self._fall_at + frames, None], self._fallen, out=tail)
-        np.add(out[:frames], tail, out=out[:frames])
+        fall, tail = self._fall[self._fall_at : self._fall_at + frames], self._tail[:frames]
+        for channel, fallen, sound in zip(tail.T, self._fallen, out[:frames].T, strict=True):
+            np.multiply(fall, fallen, out=channel)
+            np.add(sound, channel, out=sound)
         self._fall_at += frames
 
     def _count_missing(self, frames: int) -> None:
@@ -171,12 +186,43 @@ class RingPlayer:
             self.ring.publish(Count.MIN_FILL, fill)
 
 
+class ConvertedPlayer:
+    """A player as a device hears it that runs at ``rate_hz``: filled at the ring's rate, then converted.
+
+    >>> from distill_live.audio.ring import LocalRing
+    >>> ConvertedPlayer(RingPlayer(LocalRing(4096, 2)), 44100).needed(441)
+    480
+    """
+
+    def __init__(self, player: RingPlayer, rate_hz: int) -> None:
+        self._player = player
+        self._converter = RateConverter(RING_RATE_HZ, rate_hz, RING_CHANNELS, LARGEST_BLOCK)
+        most = math.ceil(LARGEST_BLOCK * RING_RATE_HZ / rate_hz) + 2
+        self._sound: Floats = np.zeros((most, RING_CHANNELS), np.float32)
+
+    @property
+    def latency_s(self) -> float:
+        """What the conversion adds."""
+        return self._converter.latency_s
+
+    def needed(self, frames: int) -> int:
+        """How many frames of the ring the next block of so many takes."""
+        return self._converter.needed(frames)
+
+    def fill(self, out: Floats) -> None:
+        """Fill ``out`` ``[n, 2]`` with the next ``n`` samples at the device's rate; the audio thread."""
+        sound = self._sound[: self.needed(len(out))]
+        self._player.fill(sound)
+        self._converter.convert(sound, out)
+
+
 class ChannelMap:
-    """Puts the stereo pair on a device's channels: a pair by choice, or the mean on a mono device.
+    """Puts the stereo pair on a device's channels: a pair by choice, all pairs, or the mean on a mono device.
 
     Args:
         channels: of the device, 1..64.
         first: the pair's left channel, counted from 0; ignored when there is one channel.
+        spread: every pair there is carries the sound (an odd last channel stays silent).
 
     >>> device = np.ones((2, 4), np.float32)
     >>> ChannelMap(4, first=2).spread(np.array([[0.5, -0.5], [0.25, 0.0]], np.float32), device)
@@ -184,10 +230,10 @@ class ChannelMap:
     [0.0, 0.0, 0.5, -0.5]
     """
 
-    def __init__(self, channels: int, first: int = 0) -> None:
+    def __init__(self, channels: int, first: int = 0, spread: bool = False) -> None:
         assert channels == 1 or 0 <= first <= channels - 2, (channels, first)
         self.channels = channels
-        self.first = 0 if channels == 1 else first
+        self._lefts = tuple(range(0, channels - 1, 2)) if spread else (first,)
 
     @property
     def direct(self) -> bool:
@@ -201,4 +247,5 @@ class ChannelMap:
             np.multiply(out, np.float32(0.5), out=out)
             return
         out[:] = 0
-        out[:, self.first : self.first + RING_CHANNELS] = stereo
+        for left in self._lefts:
+            out[:, left : left + RING_CHANNELS] = stereo

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from distill_live.audio.ring import Count, DeviceState, SharedRing
 from distill_live.audio.smoothing import raised_cosine
-from distill_live.engine.player import ChannelMap, RingPlayer
+from distill_live.engine.player import ChannelMap, ConvertedPlayer, RingPlayer
 
 RATE = 48000
 RESTART = 512
@@ -34,7 +35,7 @@ def constant(frames: int, value: float = 0.5) -> np.ndarray:
     return np.full((frames, 2), value, np.float32)
 
 
-def pull(player: RingPlayer, frames: int, block: int = 256) -> np.ndarray:
+def pull(player: RingPlayer | ConvertedPlayer, frames: int, block: int = 256) -> np.ndarray:
     out = np.full((frames, 2), np.nan, np.float32)
     for start in range(0, frames, block):
         player.fill(out[start : start + block])
@@ -167,12 +168,12 @@ def test_the_smallest_fill_is_published_until_the_producer_asks_anew(ring: Share
 
 
 def test_a_block_larger_than_the_buffers_comes_out_the_same(ring: SharedRing) -> None:
-    ring.write(np.random.default_rng(2).uniform(-1, 1, (4096, 2)).astype(np.float32))
+    ring.write(np.random.default_rng(2).uniform(-1, 1, (5000, 2)).astype(np.float32))
     small = RingPlayer(ring, RATE, RESTART, max_block=64)
     out = np.zeros((4096, 2), np.float32)
     small.fill(out)
     again = SharedRing.create(16384, 2)
-    again.write(np.random.default_rng(2).uniform(-1, 1, (4096, 2)).astype(np.float32))
+    again.write(np.random.default_rng(2).uniform(-1, 1, (5000, 2)).astype(np.float32))
     assert np.array_equal(out, pull(RingPlayer(again, RATE, RESTART), 4096))
     again.close()
     again.unlink()
@@ -210,6 +211,54 @@ def test_the_rise_and_the_fall_never_add_up_to_more_than_one() -> None:
     assert np.all(rise[: RAMP + 1] + fall <= 1 + 1e-6)
 
 
+@pytest.mark.parametrize("block", [64, 1024, 4096, 8192])
+def test_sound_begins_only_when_the_ring_can_give_a_whole_block_and_has_some_left(ring: SharedRing, block: int) -> None:
+    """A period of 4096 frames began at the restart level of 1024, and ended at once."""
+    player = RingPlayer(ring, RATE, RESTART, spare_frames=256)
+    ring.write(constant(max(RESTART, block + 256) - 1))
+    assert not pull(player, block, block).any()
+    ring.write(constant(1))
+    assert pull(player, block, block).any()
+    assert ring.count(Count.UNDERRUNS) == 0
+
+
+def test_a_block_takes_no_memory_neither_in_the_middle_nor_in_a_ramp(ring: SharedRing) -> None:
+    player, out = RingPlayer(ring, RATE, RESTART), np.zeros((1024, 2), np.float32)
+    for fade in (player.fade_in, player.fade_out, player.fade_in):
+        fade()
+        ring.write(constant(4096))
+        player.fill(out)
+        tracemalloc.start()
+        player.fill(out)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 2048, f"{peak} bytes: views and counters only, no samples"
+
+
+def test_at_another_rate_a_dry_spell_is_counted_and_ramped_as_ever(ring: SharedRing) -> None:
+    """The conversion comes after the ramps: the same underrun, the same missing frames, and no step."""
+    player = ConvertedPlayer(RingPlayer(ring, RATE, RESTART), 44100)
+    ring.write(constant(4000))
+    out = np.zeros((8192, 2), np.float32)
+    asked = 0
+    for start in range(0, 8192, 128):
+        asked += player.needed(128)
+        player.fill(out[start : start + 128])
+    assert abs(asked - 8192 * 480 / 441) < 1
+    assert ring.count(Count.UNDERRUNS) == 1
+    assert ring.count(Count.UNDERRUN_FRAMES) == asked - 4000
+    assert out.max() == pytest.approx(0.5, abs=1e-4)
+    assert steps(out) <= 0.5 * LARGEST_RAMP_STEP * 480 / 441 * 1.01
+    assert not out[-2048:].any()
+    ring.write(constant(4096))
+    pull(player, 2048)
+    assert ring.count(Count.UNDERRUNS) == 1
+
+
+def test_a_device_at_the_rings_own_rate_hears_the_ring_itself(ring: SharedRing) -> None:
+    assert RingPlayer(ring, RATE).needed(441) == 441
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 8])
 def test_the_pair_lands_on_its_channels_and_a_mono_device_hears_the_mean(channels: int) -> None:
     stereo = np.array([[0.5, -0.25], [1.0, 0.5]], np.float32)
@@ -221,3 +270,13 @@ def test_the_pair_lands_on_its_channels_and_a_mono_device_hears_the_mean(channel
         return
     assert np.array_equal(out[:, first : first + 2], stereo)
     assert not np.delete(out, [first, first + 1], axis=1).any()
+
+
+@pytest.mark.parametrize(("channels", "silent"), [(2, []), (4, []), (5, [4]), (8, [])])
+def test_spread_puts_the_pair_on_every_pair_there_is(channels: int, silent: list[int]) -> None:
+    stereo = np.array([[0.5, -0.25], [1.0, 0.5]], np.float32)
+    out = np.full((2, channels), 9, np.float32)
+    ChannelMap(channels, spread=True).spread(stereo, out)
+    for left in range(0, channels - 1, 2):
+        assert np.array_equal(out[:, left : left + 2], stereo)
+    assert not out[:, silent].any()
