@@ -1,12 +1,14 @@
-"""Asking the system for a place in the queue: real time for the sound, last place for training and loading.
+"""Asking the system for a place in the queue and in memory: real time for the sound, last place for training.
 
 Knows nothing of audio. Each function speaks for the calling thread (Linux) or process (elsewhere), and says in one
-sentence what was granted. Called once at the start of a process or thread.
+sentence what was granted. Called once at the start of a process or thread; ``lock_memory`` when its buffers are there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import math
 import os
 import sys
 from typing import Final
@@ -14,6 +16,8 @@ from typing import Final
 DEVICE_PRIORITY: Final = 65  # below the audio server's own 70 (PLATFORM.md), above the engine
 ENGINE_PRIORITY: Final = 50
 
+_MCL_CURRENT: Final = 1
+_MCL_ONFAULT: Final = 4
 _HIGH_PRIORITY_CLASS: Final = 0x80
 _IDLE_PRIORITY_CLASS: Final = 0x40
 
@@ -66,27 +70,51 @@ def lower_priority() -> str:
     return "lowest priority."
 
 
+def lower_thread_priority() -> None:
+    """For the calling thread and the processes it starts, where the system has threads with a priority of their own."""
+    if sys.platform == "linux":
+        lower_priority()
+
+
+def lock_memory() -> str:
+    """Keep what this process has in memory there, so that no page fault can make it late; says what was granted.
+
+    Only pages that have been touched are locked, so it costs no memory that is not in use; what the process takes
+    afterwards is not. (``mlockall`` of Linux; its limit counts reserved memory too, so it is all or nothing.)
+    """
+    if sys.platform != "linux":
+        return "not locked: only Linux offers it."
+    library = ctypes.CDLL(None, use_errno=True)
+    _raise_limit("RLIMIT_MEMLOCK", math.inf)
+    if library.mlockall(_MCL_CURRENT | _MCL_ONFAULT) == 0:
+        return "locked."
+    return (
+        "not locked: the system does not allow it; under load a page fault may make a gap. Allow it with "
+        "'@audio - memlock unlimited' in /etc/security/limits.d/audio.conf and membership of the group audio."
+    )
+
+
 def _set_fifo(priority: int, inherit: bool) -> None:
-    _raise_limit(priority)
+    _raise_limit("RLIMIT_RTPRIO", priority)
     policy = os.SCHED_FIFO if inherit else os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
     os.sched_setscheduler(0, policy, os.sched_param(priority))
 
 
-def _raise_limit(priority: int) -> None:
+def _raise_limit(name: str, wanted: float) -> None:
     """Use what an administrator has allowed but not switched on (the hard limit above the soft one)."""
     import resource
 
-    if not hasattr(resource, "RLIMIT_RTPRIO"):
+    if not hasattr(resource, name):
         return
-    soft, hard = resource.getrlimit(resource.RLIMIT_RTPRIO)
-    enough = hard == resource.RLIM_INFINITY or hard >= priority
-    if soft != resource.RLIM_INFINITY and soft < priority and enough:
+    limit = getattr(resource, name)
+    soft, hard = (math.inf if value == resource.RLIM_INFINITY else value for value in resource.getrlimit(limit))
+    goal = min(wanted, hard)
+    if soft < goal:
+        new = [resource.RLIM_INFINITY if value == math.inf else int(value) for value in (goal, hard)]
         with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_RTPRIO, (priority, hard))
+            resource.setrlimit(limit, (new[0], new[1]))
 
 
 def _windows_priority_class(priority_class: int) -> bool:
-    import ctypes
-
     kernel = ctypes.windll.kernel32  # type: ignore[attr-defined, unused-ignore]
     return bool(kernel.SetPriorityClass(kernel.GetCurrentProcess(), priority_class))

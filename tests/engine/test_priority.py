@@ -50,3 +50,39 @@ def test_asking_whether_it_would_be_granted_changes_nothing() -> None:
     before = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
     realtime_allowed()
     assert (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority) == before
+
+
+def test_memory_is_locked_where_the_system_allows_it_and_only_what_is_in_use() -> None:
+    show = "print(*[l.split()[1] for l in open('/proc/self/status') if l.startswith(('VmLck', 'VmRSS'))])\n"
+    said, after = in_a_process(f"print(lock_memory())\n{show}")
+    locked_kb, resident_kb = map(int, after.split())
+    assert (locked_kb > 0) == (said == "locked.")
+    assert resident_kb < 100_000, "reserved memory is not brought in"
+
+
+def test_a_refusal_to_lock_memory_names_the_remedy_and_raises_nothing() -> None:
+    deny = "import ctypes\nclass No:\n    def mlockall(self, _): return -1\nctypes.CDLL = lambda *_, **__: No()\n"
+    assert "memlock" in in_a_process(f"{deny}print(lock_memory())")[0]
+
+
+def test_an_administrators_allowance_is_used_before_asking() -> None:
+    code = (
+        "import resource\nfrom distill_live.engine import priority\n"
+        "resource.setrlimit(resource.RLIMIT_MEMLOCK, (4096, 65536))\n"
+        "priority._raise_limit('RLIMIT_MEMLOCK', float('inf'))\n"
+        "print(*resource.getrlimit(resource.RLIMIT_MEMLOCK))\n"
+    )
+    assert in_a_process(code) == ["65536 65536"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux threads have a priority of their own")
+def test_a_thread_goes_to_the_end_of_the_queue_alone_and_takes_its_processes_with_it() -> None:
+    child = "import os; print(os.sched_getscheduler(0), os.nice(0))"
+    code = (
+        "import subprocess, sys\nrequest_realtime(50, inherit=True)\n"
+        f"def look():\n    lower_thread_priority()\n    subprocess.run([sys.executable, '-c', {child!r}])\n"
+        "before = os.sched_getscheduler(0), os.nice(0)\n"
+        "t = threading.Thread(target=look); t.start(); t.join()\n"
+        "print((os.sched_getscheduler(0), os.nice(0)) == before)\n"
+    )
+    assert in_a_process(code) == [f"{os.SCHED_BATCH} 19", "True"]
