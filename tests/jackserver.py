@@ -35,7 +35,7 @@ class JackServer:
     """A running dummy server. ``environment`` is what a child process needs to find it."""
 
     name: str
-    period: int
+    options: tuple[str, ...]  # of the dummy driver
     realtime: bool
     process: subprocess.Popen[bytes]
     log: Path
@@ -66,11 +66,19 @@ needs_jack = pytest.mark.skipif(not jack_available(), reason="jackd is not insta
 
 
 @contextlib.contextmanager
-def jack_server(period: int = 256, realtime: bool = True, name: str | None = None) -> Iterator[JackServer]:
-    """Start a 48 kHz dummy server; ``realtime`` falls back to ordinary scheduling where it is not granted."""
+def jack_server(
+    period: int = 256,
+    realtime: bool = True,
+    name: str | None = None,
+    rate: int = 48000,
+    captures: int = 2,
+    playbacks: int = 2,
+) -> Iterator[JackServer]:
+    """Start a dummy server; ``realtime`` falls back to ordinary scheduling where it is not granted."""
     if not jack_available():
         pytest.skip("jackd is not installed (apt-get install jackd2)")
-    server = _start(name or f"dl{os.getpid()}n{next(_serial)}", period, realtime)
+    options = ("-r", str(rate), "-p", str(period), "-C", str(captures), "-P", str(playbacks))
+    server = _start(name or f"dl{os.getpid()}n{next(_serial)}", options, realtime)
     before = {key: os.environ.get(key) for key in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")}
     os.environ.update(JACK_DEFAULT_SERVER=server.name, JACK_NO_START_SERVER="1")
     try:
@@ -83,21 +91,29 @@ def jack_server(period: int = 256, realtime: bool = True, name: str | None = Non
 class Recording:
     """A JACK client that keeps what arrives, period by period."""
 
-    def __init__(self, server: JackServer, seconds: float) -> None:
+    def __init__(self, server: JackServer, seconds: float, channels: int = 2) -> None:
         import jack
 
         self.client = jack.Client(f"recorder{os.getpid()}", no_start_server=True, servername=server.name)
-        self.ports = [self.client.inports.register(name) for name in ("left", "right")]
-        self.samples = np.zeros((2, int(seconds * 48000)), np.float32)
+        self.ports = [self.client.inports.register(f"in_{n}") for n in range(channels)]
+        self.samples = np.zeros((channels, int(seconds * self.client.samplerate)), np.float32)
         self.frames = 0
         self.xruns = 0
         self.client.set_process_callback(self._take)
         self.client.set_xrun_callback(self._xrun)
         self.client.activate()
 
+    @property
+    def full(self) -> bool:
+        return self.frames + self.client.blocksize > self.samples.shape[1]
+
     def connect(self, prefix: str) -> None:
         for port, source in zip(self.ports, self.client.get_ports(prefix, is_output=True), strict=True):
             self.client.connect(source, port)
+
+    def again(self) -> None:
+        """Forget what has arrived and start anew."""
+        self.frames = 0
 
     def close(self) -> None:
         self.client.deactivate()
@@ -113,30 +129,66 @@ class Recording:
         self.xruns += 1
 
 
-def _start(name: str, period: int, realtime: bool) -> JackServer:
+class Playback:
+    """A JACK client that plays ``samples`` ``[channels, T]`` once, from the moment it is connected."""
+
+    def __init__(self, server: JackServer, samples: np.ndarray) -> None:
+        import jack
+
+        self.client = jack.Client(f"player{os.getpid()}", no_start_server=True, servername=server.name)
+        self.ports = [self.client.outports.register(f"out_{n}") for n in range(len(samples))]
+        self.samples = samples
+        self.frames = 0
+        self.playing = False
+        self.client.set_process_callback(self._give)
+        self.client.activate()
+
+    @property
+    def done(self) -> bool:
+        return self.frames >= self.samples.shape[1]
+
+    def connect(self, prefix: str) -> None:
+        for port, target in zip(self.ports, self.client.get_ports(prefix, is_input=True), strict=True):
+            self.client.connect(port, target)
+        self.playing = True
+
+    def close(self) -> None:
+        self.client.deactivate()
+        self.client.close()
+
+    def _give(self, frames: int) -> None:
+        for channel, port in enumerate(self.ports):
+            sound = self.samples[channel, self.frames : self.frames + frames] if self.playing else ()
+            out = port.get_array()
+            out[: len(sound)] = sound
+            out[len(sound) :] = 0
+        self.frames += frames if self.playing else 0
+
+
+def _start(name: str, options: tuple[str, ...], realtime: bool) -> JackServer:
     for with_realtime in (True, False) if realtime else (False,):
-        server = _launch(name, period, with_realtime)
+        server = _launch(name, options, with_realtime)
         if not _answers(server) and "Too many servers" in server.log_text():
             _free_places_of_the_dead()
-            server = _launch(name, period, with_realtime)
+            server = _launch(name, options, with_realtime)
         if _answers(server):
             return server
         _end(server)
     pytest.skip(f"the dummy JACK server does not start here: {server.log_text()[-300:]}")
 
 
-def _launch(name: str, period: int, realtime: bool) -> JackServer:
+def _launch(name: str, options: tuple[str, ...], realtime: bool) -> JackServer:
     log = Path(tempfile.gettempdir()) / f"jackd-{name}.log"
     scheduling = ["-R", "-P", "70"] if realtime else ["-r"]
-    command = ["jackd", *scheduling, "-n", name, "-d", "dummy", "-r", "48000", "-p", str(period)]
+    command = ["jackd", *scheduling, "-n", name, "-d", "dummy", *options]
     with log.open("wb") as sink:
         process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-    return JackServer(name, period, realtime, process, log)
+    return JackServer(name, options, realtime, process, log)
 
 
 def _free_place(name: str) -> None:
     """Take over a dead server's place in JACK's table, and leave it in good order; a living one is left alone."""
-    server = _launch(name, 1024, realtime=False)
+    server = _launch(name, ("-r", "48000", "-p", "1024"), realtime=False)
     _answers(server)
     _end(server)
     server.log.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
 """Another sample rate, as a stream: polyphase filtering that hands over every sample after less than a millisecond.
 
-Written for the audio callback of a device that does not run at 48 kHz: all buffers are taken before, each call costs the
-same, and the delay is constant. soxr, which ``files.py`` uses for whole recordings, gives its streams in lumps of up to
-19 ms (quality HQ) and takes memory while it does. Knows nothing of devices; one thread per converter.
+Written for the audio callback of a device that does not run at 48 kHz: all buffers are taken before, each call costs
+the same, and the delay is constant. soxr, which ``files.py`` uses for whole recordings, gives its streams in lumps of
+up to 19 ms (quality HQ) and takes memory while it does. Knows nothing of devices; one thread per converter.
 
 The filter is a windowed sinc (Kaiser, 100 dB) at the lower of the two rates, one set of coefficients for every place
 that an output sample can have between two input samples (Crochiere and Rabiner, *Multirate Digital Signal
@@ -40,7 +40,8 @@ def polyphase_filter(rate_in_hz: int, rate_out_hz: int) -> Floats:
     t = places / stretch
     window = np.i0(_BETA * np.sqrt(np.clip(1.0 - (t / _HALF) ** 2, 0.0, None))) * (np.abs(t) < _HALF)
     rows = np.sinc(2.0 * _CUTOFF * t) * window
-    return (rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
+    coefficients: Floats = (rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
+    return coefficients
 
 
 class RateConverter:
@@ -68,7 +69,7 @@ class RateConverter:
         assert min(rate_in_hz, rate_out_hz, channels, most) > 0, (rate_in_hz, rate_out_hz, channels, most)
         self.rate_in_hz, self.rate_out_hz = rate_in_hz, rate_out_hz
         self._filter = polyphase_filter(rate_in_hz, rate_out_hz)
-        self._phases, self._taps = self._filter.shape
+        self._phases, self._taps = (int(size) for size in self._filter.shape)
         self._step = rate_in_hz // math.gcd(rate_in_hz, rate_out_hz)  # between two outputs, in phases
         self._place = 0  # of the next output, in phases after the first new input
         most_in = most * max(1, math.ceil(rate_in_hz / rate_out_hz)) + 2

@@ -90,13 +90,13 @@ def audio_output() -> Finding:
     from distill_live.engine.devices import list_devices, pick_output
 
     try:
-        outputs = list_devices()
+        outputs = list_devices().outputs
         chosen = pick_output(outputs, None)
     except DistillError as error:
         return Finding("audio output", "missing", f"{error.what}; playing goes to the null device", error.fix)
     if chosen.default_rate != 48000:
-        text = f"{chosen.label}, set to {chosen.default_rate:g} Hz"
-        return Finding("audio output", "missing", text, "set it to 48000 Hz, or see that the system converts")
+        text = f"{chosen.label}, set to {chosen.default_rate:g} Hz: the sound is converted"
+        return Finding("audio output", "good", text)
     return Finding("audio output", "good", f"{chosen.label}, {len(outputs)} in all (see `distill-live devices`)")
 
 

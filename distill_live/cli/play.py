@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from distill_live.cli.channels import parse_channels
 from distill_live.cli.settings import open_preset, parse_effects, start_values
 from distill_live.errors import UsageError
 
@@ -22,6 +23,7 @@ Example:
   distill-live play
   distill-live play mine.distill --midi-in nanoKONTROL --map patches/midi/generic-cc.toml
   distill-live play --preset deep-drone
+  distill-live play mine.distill --input Scarlett --input-channel 2
   distill-live play mine.distill --device null --seconds 20 --record take.wav --log take.jsonl""",
 )
 @click.argument("model", required=False)
@@ -29,6 +31,9 @@ Example:
 @click.option("--block", type=int, default=256, show_default=True, help="The device's period, 64 to 4096 frames.")
 @click.option("--lead", type=int, default=2048, show_default=True, help="Frames rendered ahead, 512 to 48000.")
 @click.option("--pair", type=click.IntRange(1, 32), default=1, show_default=True, help="Which pair of outputs.")
+@click.option("--spread", is_flag=True, help="The same on every pair of outputs.")
+@click.option("--input", "source", help="Live input: part of an input's name, default, or null for silence.")
+@click.option("--input-channel", metavar="N[-M]", help="Channel of the input, from 1 (default 1); 1-2: a pair's mean.")
 @click.option("--osc-port", type=int, default=7480, show_default=True, help="UDP port; the next free one when taken.")
 @click.option("--osc-bind", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--osc-root", default="/distill", show_default=True, help="For a second instance.")
@@ -51,6 +56,9 @@ def command(
     block: int,
     lead: int,
     pair: int,
+    spread: bool,
+    source: str | None,
+    input_channel: str | None,
     osc_port: int,
     osc_bind: str,
     osc_root: str,
@@ -77,9 +85,12 @@ def command(
         raise UsageError(f"--seconds {seconds:g} is no length", fix="use 0.1 or more")
     if resume and preset:
         raise UsageError("--resume goes on with everything as it was", fix="leave --preset out, or load it then")
+    if input_channel is not None and source is None:
+        raise UsageError(f"--input-channel {input_channel} is of no input", fix="name one with --input")
+    first_input, inputs = parse_channels(input_channel or "1")
     from distill_live.cli.session import PlaySession, PlaySettings
     from distill_live.control.bridge import BridgeSettings
-    from distill_live.engine.device import DeviceSettings
+    from distill_live.engine.device_settings import DeviceSettings
     from distill_live.engine.laststate import LastState
     from distill_live.engine.params import load_all
     from distill_live.engine.process import EngineSettings
@@ -112,7 +123,15 @@ def command(
             device_block=block,
         ),
         device=DeviceSettings(
-            ring="", device=device, block=block, first_channel=2 * (pair - 1), restart_frames=min(lead, 1024)
+            ring="",
+            device=device,
+            block=block,
+            first_channel=2 * (pair - 1),
+            spread=spread,
+            lead=lead,
+            input=source,
+            input_first_channel=first_input,
+            input_channels=inputs,
         ),
         bridge=BridgeSettings(
             tuple(load_all().values()),

@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from distill_live.audio.ring import Gauge, SharedRing
 from distill_live.control.bridge import BridgeSettings, run_bridge
-from distill_live.engine.device import DeviceSettings, run_device
+from distill_live.engine.device import run_device
+from distill_live.engine.device_settings import DeviceSettings
 from distill_live.engine.laststate import LastState
 from distill_live.engine.loader import run_loader
 from distill_live.engine.process import EngineSettings, run_engine
@@ -23,7 +26,7 @@ from distill_live.engine.supervisor import ChildSpec, Supervisor
 from distill_live.link import Message, link_pair
 from distill_live.signals import StopFlag, stop_on_signals
 
-RING_SECONDS: Final = 2
+RING_SECONDS: Final = 2  # at most; a lead is at most one
 DRAIN_PATIENCE_S: Final = 3.0
 MOST_FAILED_STARTS: Final = 3  # in succession, before an engine is not started again
 
@@ -55,33 +58,44 @@ class PlaySession:
 
     def run(self) -> int:
         """Returns the exit code."""
-        ring = SharedRing.create(RING_SECONDS * 48000, 2)
-        try:
-            with stop_on_signals(StopFlag(), patient=True) as stop, Supervisor(self._hear) as supervisor:
-                self._start(supervisor, ring)
-                while self.exit_code is None:
-                    supervisor.poll(0.1)
-                    self._look(ring)
-                    if stop.is_set():
-                        self._say("stopping.")
-                        self.exit_code = self.exit_code or 0
-        finally:
-            self._clear_line()
-            ring.close()
-            ring.unlink()
+        with (
+            self._ring(channels=2) as ring,
+            self._ring(channels=1) as input_ring,
+            stop_on_signals(StopFlag(), patient=True) as stop,
+            Supervisor(self._hear) as supervisor,
+        ):
+            self._start(supervisor, ring, input_ring)
+            while self.exit_code is None:
+                supervisor.poll(0.1)
+                self._look(ring)
+                if stop.is_set():
+                    self._say("stopping.")
+                    self.exit_code = self.exit_code or 0
         if self._last_state is not None and not self.exit_code:
             self._last_state.clear()
         return self.exit_code or 0
 
-    def _start(self, supervisor: Supervisor, ring: SharedRing) -> None:
+    @contextmanager
+    def _ring(self, channels: int) -> Iterator[SharedRing]:
+        """A ring of sound that outlives every process which joins it."""
+        ring = SharedRing.create(RING_SECONDS * 48000, channels)
+        try:
+            yield ring
+        finally:
+            self._clear_line()
+            ring.close()
+            ring.unlink()
+
+    def _start(self, supervisor: Supervisor, ring: SharedRing, input_ring: SharedRing) -> None:
         self._supervisor = supervisor
         s = self.settings
+        listens = s.device.input is not None
         engine_end, bridge_end = link_pair()
         engine_loader, loader_end = link_pair()
-        self._engine_settings = replace(s.engine, ring=ring.name)
+        self._engine_settings = replace(s.engine, ring=ring.name, input_ring=input_ring.name if listens else None)
         ends = (engine_end, engine_loader)
         supervisor.start(ChildSpec("engine", run_engine, self._engine_settings, ends, restart=True))
-        device = replace(s.device, ring=ring.name)
+        device = replace(s.device, ring=ring.name, input_ring=input_ring.name if listens else "")
         supervisor.start(ChildSpec("device", run_device, device, restart=True, fades=True))
         supervisor.start(ChildSpec("bridge", run_bridge, s.bridge, (bridge_end,), restart=True))
         supervisor.start(ChildSpec("loader", run_loader, None, (loader_end,), restart=True))
@@ -112,6 +126,8 @@ class PlaySession:
             self._keep_asset(str(message["sha256"]), message["body"])
         elif kind == "device":
             self._device(message)
+        elif kind == "input":
+            self._input(message)
         elif kind == "bridge":
             self._bridge(message)
 
@@ -177,6 +193,14 @@ class PlaySession:
             self._say(sentence)
         if not self.settings.as_json:
             self._say(f"playing to {message.get('name')} ({message.get('state')}).")
+
+    def _input(self, message: Message) -> None:
+        shown = {k: v for k, v in message.items() if k not in ("type", "state")}
+        self._event({"type": "play", "state": "input", "input_state": message.get("state"), **shown})
+        for sentence in message.get("messages", ()):
+            self._say(sentence)
+        if not self.settings.as_json:
+            self._say(f"listening to {message.get('name')} ({message.get('state')}).")
 
     def _bridge(self, message: Message) -> None:
         if message.get("osc_port") is None:

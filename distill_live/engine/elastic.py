@@ -4,8 +4,8 @@ Crystals differ by up to some hundred millionths: a few samples a second. The re
 reserve: what is left in the ring after its read and what the writer must have caught since it last wrote (so the moment
 within the writer's period does not matter). Where the mean of half a second has left its place, a read takes one frame
 more or one frame less than it hands out, cross-faded over 256, until the place is reached again. What a stall has piled
-up is faded away in larger steps. Knows nothing of devices; ``write`` belongs to the input's audio callback, ``read_into``
-to the output's.
+up is faded away in larger steps. Knows nothing of devices; ``write`` belongs to the input's audio callback,
+``read_into`` to the output's.
 """
 
 from __future__ import annotations

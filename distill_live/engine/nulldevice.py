@@ -1,7 +1,7 @@
 """The null device: keeps real time and throws the sound away, so that a performance runs where nothing can sound.
 
-``PeriodClock`` is the arithmetic (no real clock), ``NullOutput`` the thread that follows it and calls the player as
-PortAudio would. Started and stopped by the device process's main thread.
+``PeriodClock`` is the arithmetic (no real clock), ``NullOutput`` the thread that follows it and calls back as PortAudio
+would. Started and stopped by the device process's main thread.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Final
 
 import numpy as np
 
-from distill_live.audio.ring import Count, Gauge
-from distill_live.engine.player import RING_CHANNELS, RingPlayer
+from distill_live.audio.ring import RING_RATE_HZ
+from distill_live.engine.callbacks import OutputCallback
+from distill_live.engine.capture import InputPath
+from distill_live.engine.player import RING_CHANNELS, ChannelMap, RingPlayer
 
 NULL_NAME: Final = "null"
 _LOST_TIME_S: Final = 0.5  # further behind than this, the machine slept: time is lost, not caught up
@@ -54,15 +56,24 @@ class PeriodClock:
 
 
 class NullOutput:
-    """A thread that asks the player for a block once a period, on the system's monotonic clock."""
+    """A thread that asks the player for a block once a period, on the system's monotonic clock.
 
-    def __init__(self, player: RingPlayer, block: int, sample_rate: int) -> None:
+    Args:
+        player: what plays.
+        block: the period in frames.
+        capture: live input that is to keep in step with this output.
+    """
+
+    input_name = ""
+
+    def __init__(self, player: RingPlayer, block: int, capture: InputPath | None = None) -> None:
         self.name = NULL_NAME
-        self.sample_rate = sample_rate
-        self.latency_s = block / sample_rate
+        self.sample_rate = RING_RATE_HZ
+        self.latency_s = block / RING_RATE_HZ
+        self.input_latency_s = 0.0
+        self.period = block
         self.messages: list[str] = []
-        self._player = player
-        self._block = block
+        self._callback = OutputCallback(player, player.ring, ChannelMap(RING_CHANNELS), capture)
         self._quit = threading.Event()
         self._thread = threading.Thread(target=self._run, name="null device", daemon=True)
 
@@ -77,11 +88,9 @@ class NullOutput:
         self._thread.join(2.0)
 
     def _run(self) -> None:
-        ring, out = self._player.ring, np.zeros((self._block, RING_CHANNELS), np.float32)
-        clock = PeriodClock(time.monotonic(), self._block, self.sample_rate)
+        out = np.zeros((self.period, RING_CHANNELS), np.float32)
+        clock = PeriodClock(time.monotonic(), self.period, self.sample_rate)
         while not self._quit.is_set():
             for _ in range(clock.due(time.monotonic())):
-                self._player.fill(out)
-                ring.publish(Count.CALLBACKS, ring.count(Count.CALLBACKS) + 1)
-            ring.publish_gauge(Gauge.LAST_OUTPUT_S, time.monotonic())
+                self._callback(out, self.period, None, None)
             time.sleep(max(0.0, clock.next_s() - time.monotonic()))

@@ -96,6 +96,11 @@ class RingPlayer:
         """Silent because it was asked to be."""
         return not self._wanted and self.silent
 
+    @property
+    def latency_s(self) -> float:
+        """What the player itself adds after the ring: nothing."""
+        return 0.0
+
     def needed(self, frames: int) -> int:
         """How many frames of the ring a block of so many takes."""
         return frames

@@ -1,8 +1,8 @@
-"""A PortAudio output that plays a ring: JACK, ALSA, CoreAudio, WASAPI.
+"""PortAudio's streams (JACK, ALSA, CoreAudio, WASAPI): an output that plays a ring, an input that fills one, or both.
 
-Knows nothing of processes or messages. ``PortAudioOutput`` belongs to the device process's main thread, its callback
-to PortAudio's audio thread. The callback is Python on purpose: alone in its process it did as well as a C one
-(``docs/benchmarks.md``), and it can ramp.
+Knows nothing of processes or messages. The streams belong to the device process's main thread, what they call back
+(``callbacks.py``) to PortAudio's audio threads. A device that does not run at 48 kHz is converted; JACK alone decides
+its period. Input and output on one device, or on one JACK server, are one stream: they share a clock.
 """
 
 from __future__ import annotations
@@ -15,81 +15,75 @@ import threading
 import time
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from distill_live.audio.ring import Count, Gauge
+from distill_live.audio.ring import RING_RATE_HZ
 from distill_live.engine import devices
-from distill_live.engine.player import RING_CHANNELS, ChannelMap, RingPlayer
+from distill_live.engine.callbacks import DuplexCallback, InputCallback, OutputCallback
+from distill_live.engine.capture import InputPath, MonoMix
+from distill_live.engine.opening import (
+    InputRequest,
+    OutputRequest,
+    Side,
+    agreed,
+    common_rate,
+    input_on_its_clock,
+    input_side,
+    open_stream,
+    output_side,
+    refused,
+)
+from distill_live.engine.player import ChannelMap, ConvertedPlayer, RingPlayer
 from distill_live.errors import DeviceError
-
-Floats = NDArray[np.float32]
 
 STALL_S: Final = 2.0  # no callback for this long: the device or its server is gone
 _CLOSE_PATIENCE_S: Final = 1.0  # stop, abort and close hang for good when the JACK server has died
-_LARGEST_BLOCK: Final = 8192
+_FIRST_PERIOD_S: Final = 0.5
 _JACK_CLIENT: Final = b"distill-live"
 
 
-class OutputCallback:
-    """What PortAudio calls once a period: fill, spread, publish. Waits for nothing, takes no memory."""
+class _Stream:
+    """An open stream: started, watched, and got rid of.
 
-    def __init__(self, player: RingPlayer, channels: ChannelMap) -> None:
-        self._player = player
-        self._ring = player.ring
-        self._channels = channels
-        self._stereo: Floats = np.zeros((_LARGEST_BLOCK, RING_CHANNELS), np.float32)
-        self._calls = self._ring.count(Count.CALLBACKS)
-        self._server_xruns = self._ring.count(Count.SERVER_XRUNS)
-        self.last_s = time.monotonic()
-
-    def __call__(self, out: Floats, frames: int, _when: object, status: Any) -> None:
-        if self._channels.direct:
-            self._player.fill(out)
-        else:
-            stereo = self._stereo[:frames]
-            self._player.fill(stereo)
-            self._channels.spread(stereo, out)
-        if status and status.output_underflow:
-            self._server_xruns += 1
-            self._ring.publish(Count.SERVER_XRUNS, self._server_xruns)
-        self._calls += 1
-        self._ring.publish(Count.CALLBACKS, self._calls)
-        self.last_s = time.monotonic()
-        self._ring.publish_gauge(Gauge.LAST_OUTPUT_S, self.last_s)
-
-
-class PortAudioOutput:
-    """An open output stream.
-
-    Raises:
-        DeviceError: when no output has that name, its pair does not exist, or it refuses the rate or the block.
+    Args:
+        side: what it is called after.
+        stream: PortAudio's.
+        pulse: what tells that the device lives.
     """
 
-    def __init__(self, player: RingPlayer, wanted: str | None, block: int, sample_rate: int, first: int) -> None:
-        sounddevice = devices.load_portaudio()
-        chosen = devices.pick_output(devices.scan(), wanted)
-        channels = ChannelMap(_channels_to_open(chosen, first), first)
-        self.name = chosen.label
-        self._error: type[Exception] = sounddevice.PortAudioError
+    def __init__(self, side: Side, stream: Any, pulse: OutputCallback | InputCallback) -> None:
+        self.name = side.device.label
+        self.sample_rate = round(stream.samplerate)
         self.messages: list[str] = []
-        self._callback = OutputCallback(player, channels)
-        self._stream = _open_stream(sounddevice, chosen, self._callback, channels.channels, block, sample_rate)
-        self.sample_rate = round(self._stream.samplerate)
-        self.latency_s = float(self._stream.latency)
+        self._stream = stream
+        self._pulse = pulse
+        self._jack = side.device.api == devices.JACK
+        self._first_period = 0
+
+    @property
+    def period(self) -> int:
+        """Frames of the device's period, as it has been called; 0 before the first time."""
+        return self._pulse.period
 
     def start(self) -> None:
-        """Raises: DeviceError: when the device refuses to start."""
-        self._callback.last_s = time.monotonic()
+        """Start, and wait for the first period.
+
+        Raises:
+            DeviceError: when the device refuses to start.
+        """
+        sounddevice = devices.load_portaudio()
+        self._pulse.last_s = time.monotonic()
         try:
             with devices.quiet_stderr():
                 self._stream.start()
-        except self._error as error:
-            raise _refused(self.name, error) from None
+        except sounddevice.PortAudioError as error:
+            raise refused(self.name, error) from None
+        deadline_s = time.monotonic() + _FIRST_PERIOD_S
+        while not self.period and time.monotonic() < deadline_s:
+            time.sleep(0.002)
+        self._first_period = self.period
 
     def alive(self) -> bool:
         """False when the stream has ended by itself or no callback has come for ``STALL_S``."""
-        return bool(self._stream.active) and time.monotonic() - self._callback.last_s < STALL_S
+        return bool(self._stream.active) and time.monotonic() - self._pulse.last_s < STALL_S
 
     def stop(self) -> None:
         """Close the stream; gives up waiting after a second, for only the end of the process frees a dead one."""
@@ -102,6 +96,100 @@ class PortAudioOutput:
             self._stream.abort()
             self._stream.close()
 
+    def _device_latency_s(self, direction: int) -> float:
+        """What the device itself adds, 0 for the input's, 1 for the output's direction.
+
+        PortAudio leaves JACK's own period out of what it states, and does not notice when it changes.
+        """
+        stated = self._stream.latency
+        stated_s = float(stated[direction] if isinstance(stated, tuple) else stated)
+        if not self._jack or not self._first_period:
+            return stated_s
+        return (stated_s + self._first_period / self.sample_rate) * self.period / self._first_period
+
+
+class PortAudioOutput(_Stream):
+    """An open output, and the input with it where they share a clock (``input_name`` says so).
+
+    Args:
+        player: what plays.
+        request: which output.
+        capture, source: where live input goes and which one is wanted; None for none.
+
+    Raises:
+        DeviceError: when no output has that name, its pair does not exist, or it refuses the rate or the block.
+    """
+
+    def __init__(
+        self,
+        player: RingPlayer,
+        request: OutputRequest,
+        capture: InputPath | None = None,
+        source: InputRequest | None = None,
+    ) -> None:
+        there = devices.scan()
+        chosen = devices.pick_output(there.outputs, request.wanted)
+        output = output_side(chosen, request)
+        joined, rate_hz = agreed(output, None if capture is None else input_on_its_clock(there, chosen, source))
+        sound = player if rate_hz == RING_RATE_HZ else ConvertedPlayer(player, rate_hz)
+        channels = ChannelMap(output.channels, request.first_channel, request.spread)
+        callback: Any = OutputCallback(sound, player.ring, channels, capture)
+        pulse, mix = callback, None
+        if joined is not None and capture is not None and source is not None:
+            mix = MonoMix(source.first_channel, source.channels, rate_hz)
+            callback = DuplexCallback(InputCallback(capture, mix), pulse)
+            capture.begin(same_clock=True, converts=mix.converts)
+        super().__init__(output, open_stream(output, joined, request.block, rate_hz, callback), pulse)
+        self.input_name = joined.device.label if joined is not None else ""
+        self._input_added_s = mix.latency_s if mix is not None else 0.0
+        self._added_s = sound.latency_s
+        if self._added_s:
+            self.messages.append(_converted(self.name, rate_hz, self._added_s))
+
+    @property
+    def latency_s(self) -> float:
+        """From the ring to the output's socket."""
+        return self._device_latency_s(1) + self._added_s
+
+    @property
+    def input_latency_s(self) -> float:
+        """From the input's socket to the input ring, where the input came with the output."""
+        return self._device_latency_s(0) + self._input_added_s
+
+
+class PortAudioInput(_Stream):
+    """An open input with a clock of its own.
+
+    Args:
+        request: which input.
+        path: where the sound goes.
+
+    Raises:
+        DeviceError: when no input has that name, its channels do not exist, or it refuses the rate or the block.
+    """
+
+    def __init__(self, request: InputRequest, path: InputPath) -> None:
+        chosen = devices.pick_input(devices.scan().inputs, request.wanted)
+        source = input_side(chosen, request)
+        rate_hz = common_rate(None, source)
+        mix = MonoMix(request.first_channel, request.channels, rate_hz)
+        pulse = InputCallback(path, mix)
+        super().__init__(source, open_stream(None, source, request.block, rate_hz, pulse), pulse)
+        self._path = path
+        self._added_s = mix.latency_s
+        if mix.converts:
+            self.messages.append(_converted(self.name, rate_hz, mix.latency_s))
+
+    def start(self) -> None:
+        """As of any stream; from here on, drift is absorbed."""
+        self._path.begin(same_clock=False)
+        super().start()
+
+    @property
+    def latency_s(self) -> float:
+        """From the input's socket to the input ring."""
+        return self._device_latency_s(0) + self._added_s + self._path.latency_s
+
 
 def name_jack_client() -> None:
     """Appear in JACK as ``distill-live``; only before PortAudio is loaded, and only where it speaks JACK."""
@@ -112,61 +200,19 @@ def name_jack_client() -> None:
         library.PaJack_SetClientName(ctypes.c_char_p(_JACK_CLIENT))
 
 
-def available(wanted: str | None, sample_rate: int, first: int) -> bool:
+def available(request: OutputRequest) -> bool:
     """Look around again, while no stream is open: whether the output that is wanted is there and would play."""
     sounddevice = devices.load_portaudio()
     try:
         with devices.quiet_stderr():
             sounddevice._terminate()
             sounddevice._initialize()
-            chosen = devices.pick_output(devices.scan(), wanted)
-            sounddevice.check_output_settings(
-                chosen.index, _channels_to_open(chosen, first), "float32", samplerate=sample_rate
-            )
+        chosen = devices.pick_output(devices.scan().outputs, request.wanted)
+        common_rate(output_side(chosen, request), None)
     except (DeviceError, sounddevice.PortAudioError):
         return False
     return True
 
 
-def _channels_to_open(chosen: devices.OutputDevice, first: int) -> int:
-    if chosen.channels == 1 and first == 0:
-        return 1
-    needed = first + RING_CHANNELS
-    if needed > chosen.channels:
-        raise DeviceError(
-            f"{chosen.label} has {chosen.channels} channels, there is no output pair {first + 1}/{needed}",
-            fix=f"choose a pair from 1 to {chosen.channels}",
-        )
-    return needed
-
-
-def _open_stream(
-    sounddevice: Any, chosen: devices.OutputDevice, callback: OutputCallback, channels: int, block: int, rate: int
-) -> Any:
-    try:
-        with devices.quiet_stderr():
-            return sounddevice.OutputStream(
-                samplerate=rate,
-                blocksize=block,
-                device=chosen.index,
-                channels=channels,
-                dtype="float32",
-                latency="low",
-                callback=callback,
-                clip_off=True,
-                dither_off=True,
-            )
-    except sounddevice.PortAudioError as error:
-        if "sample rate" in str(error).lower():
-            raise DeviceError(
-                f"{chosen.label} does not run at {rate} Hz (it is set to {chosen.default_rate:g} Hz)",
-                fix=f"set the device or its server to {rate} Hz, or choose an output that converts, such as pulse "
-                "or default",
-            ) from None
-        raise _refused(chosen.label, error) from None
-
-
-def _refused(name: str, error: Exception) -> DeviceError:
-    return DeviceError(
-        f"{name} refuses to play: {error}", fix="close other programs that use it, or try another --block"
-    )
+def _converted(name: str, rate_hz: int, added_s: float) -> str:
+    return f"{name} runs at {rate_hz} Hz: the sound is converted, which adds {1000 * added_s:.1f} ms."

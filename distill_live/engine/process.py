@@ -30,6 +30,7 @@ from distill_live.engine.loading import ModelLoading
 from distill_live.engine.orders import MACHINE, Orders
 from distill_live.engine.params import LEAD as LEAD_PARAM
 from distill_live.engine.performance import BLOCK, EFFORT, HEARD, LEAD, RETIRE, SAMPLE_RATE, STOP, STRETCH, Performance
+from distill_live.engine.player import SPARE_FRAMES
 from distill_live.engine.priority import ENGINE_PRIORITY, request_realtime
 from distill_live.engine.reports import Reports
 from distill_live.engine.standing import Standing
@@ -56,7 +57,7 @@ class EngineSettings:
         model: path of the model file.
         ring: name of the shared ring that the device reads.
         input_ring: name of the ring that the device writes what it hears to; None without an input.
-        lead: how full the ring is kept at least, 512 and up.
+        lead: how full the ring is kept at least, 512 and up; more where the device's period needs more.
         start: the take's initial state.
         bank: names of sounds by slot, where they differ from how the model fills them.
         log, record: take log and recording that start with the first block; None for none.
@@ -189,7 +190,7 @@ class LiveLoop:
     def _in_need(self) -> bool:
         """The device plays and its next period is not there: a block that costs little must do."""
         playing = self.ring.count(Count.DEVICE_STATE) == DeviceState.PLAYING
-        return playing and self.ring.fill < self.settings.device_block and self.performance.playing
+        return playing and self.ring.fill < self.lead.period and self.performance.playing
 
     def _after_block(self, seconds: float) -> None:
         """Decide by the clock, and say so in the log."""
@@ -214,6 +215,14 @@ class LiveLoop:
         if changed or held:
             self._lead_changed()
 
+    def _heed_device(self) -> bool:
+        """The lead's floor, from the player's wish and the device's period; whether the lead has changed."""
+        least = self.ring.count(Count.LEAST_LEAD)
+        if least:
+            self.lead.period = least - SPARE_FRAMES
+        floor = max(int(self.performance.params[LEAD_PARAM.id]), least)
+        return floor != self.lead.floor and self.lead.set_floor(floor)
+
     def _lead_changed(self) -> None:
         self.reports.lead = self.lead.frames
         self.orders.apply(LEAD, (self.lead.frames,))
@@ -224,6 +233,8 @@ class LiveLoop:
         Messages do not wake the loop: an event takes effect with the next block, and they are taken right before it.
         """
         self.reports.idle(self.timings)
+        if self._heed_device():
+            self._lead_changed()
         excess = self.ring.fill - self.lead.frames
         nap_s = min(max(self.lead.frames / SAMPLE_RATE / 16.0, 0.0005), 0.0025)
         time.sleep(max(excess / SAMPLE_RATE, nap_s))
@@ -276,7 +287,7 @@ class LiveLoop:
             self.orders.loader_gone()
 
     def _value_changed(self, param_id: str) -> None:
-        if param_id == LEAD_PARAM.id and self.lead.set_floor(int(self.performance.params[param_id])):
+        if param_id == LEAD_PARAM.id and self._heed_device():
             self._lead_changed()
 
     def _model_changed(self) -> None:

@@ -14,12 +14,12 @@ from distill_live.cli import devices, doctor
 from distill_live.cli.doctor import Finding
 from distill_live.engine import devices as outputs
 from distill_live.engine import priority
-from distill_live.engine.devices import OutputDevice
+from distill_live.engine.devices import AudioDevice, Devices
 from distill_live.errors import DeviceError
 from distill_live.models import library
 from tests.jackserver import jack_server, needs_jack
 
-SPEAKERS = OutputDevice(0, "Speakers", "ALSA", 2, 48000.0, 8.7, is_default=True)
+SPEAKERS = AudioDevice(0, "Speakers", "ALSA", 2, 48000.0, 8.7, is_default=True)
 
 
 def good() -> Finding:
@@ -59,16 +59,16 @@ def test_every_check_answers_here_and_what_is_missing_has_a_remedy(check: Callab
 
 
 def test_a_machine_without_outputs_is_told_of_the_null_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outputs, "list_devices", list)
+    monkeypatch.setattr(outputs, "list_devices", Devices)
     assert doctor.audio_output().state == "missing"
     assert "null" in doctor.audio_output().text
 
 
 def test_an_output_at_another_rate_is_pointed_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = OutputDevice(0, "USB", "ALSA", 2, 44100.0, 8.7)
-    monkeypatch.setattr(outputs, "list_devices", lambda: [slow])
-    assert "44100" in doctor.audio_output().text
-    monkeypatch.setattr(outputs, "list_devices", lambda: [SPEAKERS])
+    slow = AudioDevice(0, "USB", "ALSA", 2, 44100.0, 8.7)
+    monkeypatch.setattr(outputs, "list_devices", lambda: Devices((slow,)))
+    assert "44100 Hz: the sound is converted" in doctor.audio_output().text
+    monkeypatch.setattr(outputs, "list_devices", lambda: Devices((SPEAKERS,)))
     assert doctor.audio_output().state == "good"
 
 
@@ -99,15 +99,17 @@ def test_a_missing_factory_model_is_fatal_and_said_in_one_sentence(
 
 @pytest.fixture
 def two_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "list_devices", lambda: [SPEAKERS, OutputDevice(1, "USB", "ALSA", 1, 44100.0, 9.0)])
+    usb = AudioDevice(1, "USB", "ALSA", 1, 44100.0, 9.0)
+    monkeypatch.setattr(devices, "list_devices", lambda: Devices((SPEAKERS, usb), (usb,)))
     monkeypatch.setattr(devices, "_midi_inputs", lambda: ["nanoKONTROL2:in"])
 
 
-def test_devices_lists_outputs_the_null_device_and_midi(two_outputs: None) -> None:
+def test_devices_lists_outputs_inputs_the_null_device_and_midi(two_outputs: None) -> None:
     text = CliRunner().invoke(devices.command, []).output
     assert all(word in text for word in ("* Speakers (ALSA)", "USB (ALSA)", "1 channel ", "null", "nanoKONTROL2:in"))
     listed = json.loads(CliRunner().invoke(devices.command, ["--json"]).output)
     assert [d["label"] for d in listed["outputs"]] == ["Speakers (ALSA)", "USB (ALSA)"]
+    assert [d["label"] for d in listed["inputs"]] == ["USB (ALSA)"]
     assert listed["midi_inputs"] == ["nanoKONTROL2:in"]
     assert listed["problem"] == ""
 
@@ -115,7 +117,7 @@ def test_devices_lists_outputs_the_null_device_and_midi(two_outputs: None) -> No
 def test_devices_shows_the_null_device_and_the_reason_when_portaudio_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def missing() -> list[OutputDevice]:
+    def missing() -> Devices:
         raise DeviceError("PortAudio is not installed", fix="apt-get install libportaudio2")
 
     monkeypatch.setattr(devices, "list_devices", missing)
@@ -130,6 +132,7 @@ def test_devices_shows_the_null_device_and_the_reason_when_portaudio_is_missing(
 def test_a_jack_server_is_listed_and_found_by_name() -> None:
     with jack_server() as server:
         assert os.environ["JACK_DEFAULT_SERVER"] == server.name
-        found = outputs.pick_output(outputs.list_devices(), "jack")
-        assert found.channels == 2
-        assert found.default_rate == 48000
+        there = outputs.list_devices()
+        for found in (outputs.pick_output(there.outputs, "jack"), outputs.pick_input(there.inputs, "jack")):
+            assert found.channels == 2
+            assert found.default_rate == 48000

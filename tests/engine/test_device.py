@@ -7,74 +7,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from distill_live.audio.ring import Count, DeviceState, Gauge, SharedRing
+from distill_live.audio.ring import Count, DeviceState, Gauge
 from distill_live.engine import device as device_module
 from distill_live.engine import portaudio
-from distill_live.engine.device import DeviceLost, DeviceProcess, DeviceSettings, run_device
+from distill_live.engine.device import DeviceLost
 from distill_live.engine.devices import list_devices
-from distill_live.engine.nulldevice import NullOutput
 from distill_live.engine.player import RingPlayer
-from distill_live.engine.supervisor import ChildSpec, Supervisor
 from distill_live.errors import DeviceError
-from distill_live.link import Link, Message, link_pair
+from tests.engine.rig import PATIENCE_S, SCALE, InProcess, Rig, Speakers
 from tests.jackserver import Recording, jack_server, needs_jack
-
-PATIENCE_S = 30.0
-LEAD = 4096
-SCALE = 1 << 20  # a float32 holds every whole number up to here divided by it: each sample says which one it is
-
-
-class Rig:
-    """A device process under a supervisor, and a thread that fills its ring with numbered samples."""
-
-    def __init__(self) -> None:
-        self.ring = SharedRing.create(16384, 2)
-        self.heard: list[Message] = []
-        self.supervisor = Supervisor(lambda _name, message: self.heard.append(message))
-        self._quit = threading.Event()
-        self._producer = threading.Thread(target=self._produce, daemon=True)
-
-    def start(self, device: str | None, restart: bool = False) -> None:
-        settings = DeviceSettings(self.ring.name, device, block=256)
-        self.supervisor.start(ChildSpec("device", run_device, settings, restart=restart, fades=True))
-
-    def produce(self) -> None:
-        self._producer.start()
-
-    def until(self, done: Callable[[], object]) -> None:
-        deadline_s = time.monotonic() + PATIENCE_S
-        while not done():
-            assert time.monotonic() < deadline_s, self.heard
-            self.supervisor.poll(0.05)
-
-    def device(self, state: str) -> list[Message]:
-        return [m for m in self.heard if m["type"] == "device" and m["state"] == state]
-
-    def close(self) -> None:
-        self.supervisor.close()
-        self._quit.set()
-        if self._producer.is_alive():
-            self._producer.join()
-        self.ring.close()
-        self.ring.unlink()
-
-    def _produce(self) -> None:
-        self.ring.publish(Count.PRODUCING, 1)
-        while not self._quit.is_set():
-            while self.ring.fill < LEAD:
-                self.ring.write(numbered(self.ring.written, 512))
-            time.sleep(0.005)
-
-
-def numbered(start: int, frames: int) -> np.ndarray:
-    """Samples that say which one they are: ``n / SCALE`` on the left, ``-n / SCALE`` on the right."""
-    left = (np.arange(start, start + frames) % SCALE / SCALE).astype(np.float32)
-    return np.stack([left, -left], axis=1)
 
 
 @pytest.fixture
@@ -120,7 +66,7 @@ def test_an_output_that_does_not_exist_is_refused_for_good_with_what_there_is(ri
 
 
 def test_without_any_output_it_plays_to_the_null_device_and_says_what_to_do(rig: Rig) -> None:
-    if list_devices():
+    if list_devices().outputs:
         pytest.skip("this machine has an audio output")
     rig.start(None)
     rig.until(lambda: rig.device("null"))
@@ -140,43 +86,6 @@ def test_a_killed_device_process_comes_back_and_goes_on_where_it_was(rig: Rig) -
     assert rig.supervisor.pid("device") != pid
 
 
-class Speakers:
-    """Stands in for a real output: the null one's clock under another name."""
-
-    def __init__(self, player: RingPlayer) -> None:
-        self.name, self.sample_rate, self.latency_s = "Speakers (test)", 48000, 0.01
-        self._clock = NullOutput(player, 256, 48000)
-        self.start, self.alive, self.stop = self._clock.start, self._clock.alive, self._clock.stop
-
-
-class InProcess:
-    """The device process's main loop in a thread of this process, with stand-ins for PortAudio."""
-
-    def __init__(self, ring: SharedRing, device: str | None) -> None:
-        ours, theirs = link_pair()
-        self.link = Link(ours)
-        self.process = DeviceProcess(DeviceSettings(ring.name, device), ring, Link(theirs))
-        self.errors: list[Exception] = []
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self) -> None:
-        try:
-            self.process.run()
-        except (DeviceError, DeviceLost) as error:
-            self.errors.append(error)
-
-    def next(self) -> Message:
-        messages = self.link.poll(most=1, wait_s=PATIENCE_S)
-        assert messages, "nothing was said"
-        return messages[0]
-
-    def quit(self) -> None:
-        self.link.send({"type": "quit"})
-        self.thread.join(PATIENCE_S)
-        assert not self.thread.is_alive()
-
-
 def test_a_server_that_hangs_is_waited_for_beside_the_null_device(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Opening a stream on a stopped JACK server never returned, and neither did the device process."""
     awake = threading.Event()
@@ -187,7 +96,7 @@ def test_a_server_that_hangs_is_waited_for_beside_the_null_device(rig: Rig, monk
 
     monkeypatch.setattr(device_module, "_OPEN_PATIENCE_S", 0.05)
     monkeypatch.setattr(portaudio, "PortAudioOutput", open_slowly)
-    running = InProcess(rig.ring, None)
+    running = InProcess(rig, None)
     said = running.next()
     assert said["state"] == "null"
     assert "does not answer" in said["messages"][0]
@@ -215,7 +124,7 @@ def test_a_device_that_appears_is_taken_and_one_that_stays_away_is_looked_for_on
     monkeypatch.setattr(portaudio, "PortAudioOutput", open_output)
     monkeypatch.setattr(portaudio, "available", look)
     rig.produce()
-    running = InProcess(rig.ring, None)
+    running = InProcess(rig, None)
     assert running.next()["state"] == "null"
     while len(looks) < 3:
         time.sleep(0.01)
@@ -237,7 +146,7 @@ def test_an_output_that_ends_by_itself_is_said_to_be_lost(rig: Rig, monkeypatch:
         return opened[0]
 
     monkeypatch.setattr(portaudio, "PortAudioOutput", open_output)
-    running = InProcess(rig.ring, "speakers")
+    running = InProcess(rig, "speakers")
     assert running.next()["state"] == "running"
     opened[0].stop()
     assert running.next()["state"] == "lost"

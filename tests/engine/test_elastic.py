@@ -16,7 +16,7 @@ OMEGA = 2 * np.pi * 440.0 / 48000
 
 
 class TwoClocks:
-    """A writer and a reader with periods of their own, in simulated time; the writer's clock is off by ``drift_ppm``."""
+    """A writer and a reader in simulated time; the writer's clock is off by ``drift_ppm``."""
 
     def __init__(self, drift_ppm: float, write_block: int, read_block: int, late_s: float = 0.0) -> None:
         self.now = 0.0

@@ -48,7 +48,7 @@ def test_a_machine_that_slept_does_not_rush_through_what_it_missed() -> None:
 def test_the_thread_empties_the_ring_in_real_time_and_says_that_it_lives() -> None:
     ring = SharedRing.create(65536, 2)
     ring.write(np.ones((48000, 2), np.float32))
-    output = NullOutput(RingPlayer(ring), 256, 48000)
+    output = NullOutput(RingPlayer(ring), 256)
     started_s = time.monotonic()
     output.start()
     while ring.count(Count.CALLBACKS) < 30:
