@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -58,6 +59,13 @@ class JackServer:
         return done.stdout.splitlines()
 
 
+class Named(Protocol):
+    """All that a client needs of a server."""
+
+    @property
+    def name(self) -> str: ...
+
+
 def jack_available() -> bool:
     return shutil.which("jackd") is not None
 
@@ -91,7 +99,7 @@ def jack_server(
 class Recording:
     """A JACK client that keeps what arrives, period by period."""
 
-    def __init__(self, server: JackServer, seconds: float, channels: int = 2) -> None:
+    def __init__(self, server: Named, seconds: float, channels: int = 2) -> None:
         import jack
 
         self.client = jack.Client(f"recorder{os.getpid()}", no_start_server=True, servername=server.name)

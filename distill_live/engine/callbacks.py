@@ -26,6 +26,33 @@ class Sound(Protocol):
     def fill(self, out: Floats) -> None: ...
 
 
+class PeriodMeter:
+    """How many frames an API asks for at a time: PortAudio hands a JACK period of more than 1024 over in pieces.
+
+    >>> class When:
+    ...     currentTime = 0.25
+    >>> meter = PeriodMeter()
+    >>> meter.note(1024, When()), meter.note(1024, When()), meter.frames, meter.note(1024, None), meter.frames
+    (None, None, 0, None, 1024)
+    """
+
+    def __init__(self) -> None:
+        self.frames = 0  # of the last whole period; 0 before there was one
+        self._moment = 0.0  # of the period that is being handed over, 0 for none
+        self._pieces = 0
+
+    def note(self, frames: int, when: Any) -> None:
+        """A call for so many frames; ``when`` is PortAudio's time stamp, the same for all pieces of a period."""
+        moment = when.currentTime if when is not None else 0.0
+        if not moment:
+            self.frames = frames
+        elif moment == self._moment:
+            self._pieces += frames
+        else:
+            self.frames = self._pieces or self.frames
+            self._moment, self._pieces = moment, frames
+
+
 class OutputCallback:
     """Fill, spread, publish.
 
@@ -44,10 +71,12 @@ class OutputCallback:
         self._stereo: Floats = np.zeros((LARGEST_BLOCK, RING_CHANNELS), np.float32)
         self._calls = ring.count(Count.CALLBACKS)
         self._server_xruns = ring.count(Count.SERVER_XRUNS)
-        self.period = 0  # frames of the last call; 0 before the first
+        self._meter = PeriodMeter()
+        self.period = 0  # in frames; 0 before it is known
         self.last_s = time.monotonic()
 
-    def __call__(self, out: Floats, frames: int, _when: object, status: Any) -> None:
+    def __call__(self, out: Floats, frames: int, when: Any, status: Any) -> None:
+        self._meter.note(frames, when)
         if self._capture is not None:
             self._capture.pump(self._sound.needed(frames))
         if self._channels.direct:
@@ -56,13 +85,13 @@ class OutputCallback:
             stereo = self._stereo[:frames]
             self._sound.fill(stereo)
             self._channels.spread(stereo, out)
-        self._publish(frames, bool(status) and status.output_underflow)
+        self._publish(bool(status) and status.output_underflow)
 
-    def _publish(self, frames: int, server_xrun: bool) -> None:
+    def _publish(self, server_xrun: bool) -> None:
         ring = self._ring
-        if frames != self.period:
-            self.period = frames
-            ring.publish(Count.BLOCK_FRAMES, frames)
+        if self.period != self._meter.frames:
+            self.period = self._meter.frames
+            ring.publish(Count.BLOCK_FRAMES, self.period)
         if server_xrun:
             self._server_xruns += 1
             ring.publish(Count.SERVER_XRUNS, self._server_xruns)
@@ -79,15 +108,19 @@ class InputCallback:
         self._path = path
         self._mix = mix
         self._xruns = path.ring.count(Count.INPUT_XRUNS)
-        self.period = 0
+        self._meter = PeriodMeter()
+        self.period = 0  # in frames; 0 before it is known
         self.last_s = time.monotonic()
 
-    def __call__(self, block: Floats, frames: int, _when: object, status: Any) -> None:
+    def __call__(self, block: Floats, frames: int, when: Any, status: Any) -> None:
+        self._meter.note(frames, when)
+        if self.period != self._meter.frames:
+            self.period = self._meter.frames
+            self._path.heed_period(self._mix.frames_of(self.period))
         self._path.take(self._mix(block))
         if status and status.input_overflow:
             self._xruns += 1
             self._path.ring.publish(Count.INPUT_XRUNS, self._xruns)
-        self.period = frames
         self.last_s = time.monotonic()
 
 
@@ -98,6 +131,6 @@ class DuplexCallback:
         self._source = source
         self._output = output
 
-    def __call__(self, block: Floats, out: Floats, frames: int, when: object, status: Any) -> None:
+    def __call__(self, block: Floats, out: Floats, frames: int, when: Any, status: Any) -> None:
         self._source(block, frames, when, status)
         self._output(out, frames, when, status)

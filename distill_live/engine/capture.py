@@ -47,6 +47,7 @@ class MonoMix:
 
     def __init__(self, first: int, channels: int, rate_hz: int) -> None:
         assert first >= 0 and channels in (1, 2), (first, channels)
+        self._rate_hz = rate_hz
         self._first, self._second = first, first + channels - 1
         self._mono: Floats = np.zeros((LARGEST_BLOCK, 1), np.float32)
         self._bad: NDArray[np.bool_] = np.zeros((LARGEST_BLOCK, 1), np.bool_)
@@ -64,6 +65,10 @@ class MonoMix:
     def latency_s(self) -> float:
         """What the conversion adds."""
         return 0.0 if self._converter is None else self._converter.latency_s
+
+    def frames_of(self, period: int) -> int:
+        """How many frames of 48 kHz a period of the device gives, at most."""
+        return math.ceil(period * RING_RATE_HZ / self._rate_hz)
 
     def __call__(self, block: Floats) -> Floats:
         """The input's thread. What is no number (another program's fault) counts as silence."""
@@ -116,13 +121,19 @@ class InputPath:
         """How long a frame waits here so that another clock's input never runs dry."""
         return self._queue.goal / RING_RATE_HZ
 
+    def heed_period(self, frames: int) -> None:
+        """The input's thread: its period in frames at 48 kHz, once it is known and when it changes."""
+        self._queue.period = frames
+
     def take(self, mono: Floats) -> None:
-        """The input's thread: ``mono`` ``[n, 1]`` at 48 kHz."""
+        """The input's thread: ``mono`` ``[n, 1]`` at 48 kHz, a period or a piece of it."""
         self._queue.write(mono)
 
     def pump(self, frames: int) -> None:
         """The output's thread, before it takes ``frames`` from its own ring."""
-        self._player.spare_frames = self._queue.goal
+        queue = self._queue
+        known = queue.margin is None or queue.period > 0
+        self._player.spare_frames = queue.goal if known else _QUEUE_FRAMES  # not before a period has been seen
         for start in range(0, frames, _PIECE):
             sound = self._sound[: min(_PIECE, frames - start)]
             self._player.fill(sound)

@@ -86,7 +86,7 @@ class DeviceProcess:
         self.settings = settings
         self.ring = ring
         self.link = link
-        self.player = RingPlayer(ring, restart_frames=min(settings.lead, _RESTART_FRAMES))
+        self.player = RingPlayer(ring)
         self._ran_before = ring.count(Count.CALLBACKS) > 0  # started again: a device that is missing now may come back
         self.capture: InputPath | None = None
         self.keeper: InputKeeper | None = None
@@ -128,8 +128,6 @@ class DeviceProcess:
             self._leave(output)
             if not found and not self._quit:
                 raise DeviceLost
-            if not self._hushed:
-                self.player.fade_in()
 
     def _leave(self, output: Output) -> None:
         self._fall_silent()
@@ -156,12 +154,15 @@ class DeviceProcess:
         return output
 
     def _started(self, output: Output) -> Output:
+        self.player.fade_out()  # silence until the period, and so how full the ring must be, is known
         output.start()
         self._messages += output.messages
         if not self._locked:  # all that is needed is there now, buffers and libraries
             self._locked = True
             self._messages.append(f"The memory of the device process is {priority.lock_memory()}")
         self._heed_period(output)
+        if not self._hushed:
+            self.player.fade_in()
         return output
 
     def _null(self) -> NullOutput:
@@ -183,6 +184,7 @@ class DeviceProcess:
         self._period = output.period
         period = math.ceil(output.period * RING_RATE_HZ / output.sample_rate)
         least, lead = period + SPARE_FRAMES, self.settings.lead
+        self.player.restart_frames = max(min(lead, _RESTART_FRAMES), least)
         self.ring.publish(Count.LEAST_LEAD, least)
         self.ring.publish_gauge(Gauge.OUTPUT_LATENCY_S, output.latency_s)
         self.ring.publish_gauge(Gauge.DEVICE_RATE_HZ, output.sample_rate)

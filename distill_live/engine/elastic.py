@@ -38,6 +38,8 @@ class ElasticRing(LocalRing):
             corrected then. May be changed while the ring is not read.
         clock: seconds.
 
+    ``period`` is the writer's, in frames; whoever knows it sets it.
+
     >>> ring = ElasticRing(capacity=64, channels=1)
     >>> ring.write(np.ones((40, 1), np.float32)), ring.read_into(np.zeros((32, 1), np.float32)), ring.fill
     (40, 32, 8)
@@ -50,7 +52,7 @@ class ElasticRing(LocalRing):
         self.margin = margin
         self.dropped = 0
         self.inserted = 0
-        self.period = 0  # the writer's: the most it has written at once
+        self.period = 0
         self._clock = clock
         self._wrote_s = clock()
         self._owed = 0  # frames to take out (above 0) or to put in (below)
@@ -71,7 +73,6 @@ class ElasticRing(LocalRing):
         """As ``Ring.write``."""
         written = super().write(block)
         self._wrote_s = self._clock()
-        self.period = max(self.period, written)
         return written
 
     def read_into(self, out: Floats) -> int:

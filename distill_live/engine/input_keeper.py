@@ -10,6 +10,7 @@ Message to the supervisor: ``{"type": "input", "state": "running" | "null" | "lo
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Final, Protocol
 
@@ -23,6 +24,7 @@ from distill_live.errors import DeviceError
 from distill_live.link import Link
 
 _LOOK_AGAIN_S: Final = 1.0
+_OPEN_PATIENCE_S: Final = 2.0  # a healthy server answers in tenths of a second
 
 
 class Companion(Protocol):
@@ -54,9 +56,10 @@ class InputKeeper:
         self._output: Companion | None = None
         self._stream: portaudio.PortAudioInput | None = None
         self._opening: Errand[portaudio.PortAudioInput] | None = None
+        self._open_until_s = 0.0
         self._looking: Errand[bool] | None = None
         self._look_at_s = 0.0
-        self._was_away = False
+        self._was_away = False  # lost or not seen since this process started: what is there now may be another one
 
     def join(self, output: Companion, stand_in: bool) -> None:
         """After an output has been opened. While it only stands in for another one, there is no input either."""
@@ -100,18 +103,20 @@ class InputKeeper:
             self._look()
 
     def _open(self) -> None:
+        self._open_until_s = time.monotonic() + _OPEN_PATIENCE_S
         self._opening = Errand(lambda: _started(portaudio.PortAudioInput(self.request, self.path)))
 
     def _take(self, opening: Errand[portaudio.PortAudioInput]) -> None:
-        """The stream that was being opened, once it is there."""
+        """The stream that was being opened, once it is there; an audio server may also never answer."""
         if not opening.done:
+            if time.monotonic() > self._open_until_s:
+                self._open_until_s = math.inf
+                self._miss(DeviceError("the audio server does not answer", fix="restart it"))
             return
         self._opening = None
         try:
             stream = opening.result()
         except DeviceError as error:
-            if self._must_be_there:
-                raise
             self._miss(error)
             return
         self._stream = stream
@@ -124,14 +129,20 @@ class InputKeeper:
         self.path.ring.publish_gauge(Gauge.INPUT_LATENCY_S, stream.latency_s)
         if stream.alive():
             return
-        self._stream = None
+        self._stream, self._was_away = None, True
         self.path.end()
-        stream.stop()
+        Errand(stream.stop)  # a dead one may never let go
         self._lose(f"The input {stream.name} is gone; it comes back by itself when it is there again.")
 
     def _miss(self, error: DeviceError) -> None:
-        """It could not be opened: look for it, or start afresh if it had been away and is there again."""
-        if self._was_away:
+        """It could not be opened: look for it, or start afresh if it had been away and is there again.
+
+        Raises:
+            DeviceError: it must be there.
+        """
+        if self._must_be_there:
+            raise error
+        if self._was_away:  # only once: the next process has not seen it go, and an input may also just refuse
             self.wants_fresh_start = True
             self._lose(f"The input {self.request.wanted} is there again: the device process starts anew to open it.")
         elif not self._look_at_s:

@@ -60,11 +60,11 @@ class _Stream:
 
     @property
     def period(self) -> int:
-        """Frames of the device's period, as it has been called; 0 before the first time."""
+        """Frames of the device's period, as it has called back; 0 before that."""
         return self._pulse.period
 
     def start(self) -> None:
-        """Start, and wait for the first period.
+        """Start, and wait until the period is known, half a second at most.
 
         Raises:
             DeviceError: when the device refuses to start.

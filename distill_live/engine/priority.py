@@ -71,9 +71,13 @@ def lower_priority() -> str:
 
 
 def lower_thread_priority() -> None:
-    """For the calling thread and the processes it starts, where the system has threads with a priority of their own."""
+    """Behind the sound, before the training: the calling thread and the processes it starts, on Linux alone.
+
+    (Elsewhere a thread has no such priority of its own.)
+    """
     if sys.platform == "linux":
-        lower_priority()
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        os.nice(10)
 
 
 def lock_memory() -> str:

@@ -122,6 +122,7 @@ class Microphone:
 
     def start(self) -> None:
         self._path.begin(same_clock=False)
+        self._path.heed_period(256)
         self._thread.start()
 
     def alive(self) -> bool:

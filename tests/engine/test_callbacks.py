@@ -10,7 +10,7 @@ import pytest
 
 from distill_live.audio.ring import Count, Gauge, SharedRing
 from distill_live.engine.callbacks import DuplexCallback, InputCallback, OutputCallback
-from distill_live.engine.capture import InputPath, MonoMix
+from distill_live.engine.capture import MARGIN_FRAMES, InputPath, MonoMix
 from distill_live.engine.player import ChannelMap, ConvertedPlayer, RingPlayer
 
 PERIOD = 256
@@ -106,6 +106,26 @@ def test_input_is_there_before_the_output_has_made_room(ring: SharedRing, input_
     sound = np.zeros((input_ring.fill, 1), np.float32)
     input_ring.read_into(sound)
     assert sound[2000:].min() == pytest.approx(1.0, abs=1e-5)
+
+
+@dataclass(frozen=True)
+class When:
+    """As PortAudio's."""
+
+    currentTime: float  # noqa: N815 - its own name
+
+
+def test_a_period_that_is_handed_over_in_pieces_is_told_as_one(ring: SharedRing, input_ring: SharedRing) -> None:
+    path = InputPath(input_ring)
+    output = OutputCallback(RingPlayer(ring), ring, ChannelMap(2), path)
+    source = InputCallback(path, MonoMix(0, 1, 44100))
+    path.begin(same_clock=False)
+    for period in range(3):
+        for _ in range(4):
+            source(np.zeros((1024, 1), np.float32), 1024, When(1.0 + period), Flags())
+            output(np.zeros((1024, 2), np.float32), 1024, When(1.0 + period), Flags())
+    assert output.period == source.period == ring.count(Count.BLOCK_FRAMES) == 4096
+    assert path.latency_s == pytest.approx((MARGIN_FRAMES + 4096 * 480 / 441) / 48000, abs=1 / 48000)
 
 
 def test_only_its_own_complaints_are_counted_by_each_side(ring: SharedRing, input_ring: SharedRing) -> None:

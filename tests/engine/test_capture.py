@@ -104,6 +104,7 @@ def test_a_stream_at_another_rate_never_runs_dry_although_both_directions_are_co
 def test_a_lost_input_falls_to_silence_and_returns_with_a_fade(ring: SharedRing) -> None:
     path = InputPath(ring)
     path.begin(same_clock=False)
+    path.heed_period(256)
     for _ in range(20):
         path.take(mono(256, 1.0))
         path.pump(256)
@@ -111,6 +112,7 @@ def test_a_lost_input_falls_to_silence_and_returns_with_a_fade(ring: SharedRing)
     for _ in range(20):
         path.pump(256)
     path.begin(same_clock=False)
+    path.heed_period(256)
     for _ in range(40):
         path.take(mono(256, 1.0))
         path.pump(256)
@@ -123,9 +125,26 @@ def test_a_lost_input_falls_to_silence_and_returns_with_a_fade(ring: SharedRing)
     assert path.latency_s == pytest.approx((MARGIN_FRAMES + 256) / 48000)
 
 
+def test_an_input_with_a_clock_of_its_own_waits_until_its_period_is_known(ring: SharedRing) -> None:
+    """A period that arrives in pieces would else be mistaken for a shorter one, and run dry."""
+    path = InputPath(ring)
+    path.begin(same_clock=False)
+    for _ in range(8):
+        path.take(mono(1024))
+        path.pump(1024)
+    assert not arrived(ring).any()
+    path.heed_period(4096)
+    for _ in range(8):
+        path.take(mono(1024))
+        path.pump(1024)
+    assert arrived(ring).any()
+    assert path.latency_s == pytest.approx((MARGIN_FRAMES + 4096) / 48000)
+
+
 def test_an_input_that_stalls_is_counted_and_never_clicks(ring: SharedRing) -> None:
     path = InputPath(ring)
     path.begin(same_clock=False)
+    path.heed_period(256)
     for period in range(60):
         if not 20 <= period < 30:
             path.take(mono(256, 1.0))
@@ -149,6 +168,7 @@ def test_the_counts_go_on_in_a_device_process_that_was_started_again(ring: Share
     for restart in (1, 2):
         path = InputPath(ring)
         path.begin(same_clock=False)
+        path.heed_period(256)
         for period in range(40):
             if not 20 <= period < 30:
                 path.take(mono(256))
@@ -164,6 +184,7 @@ def test_the_counts_go_on_in_a_device_process_that_was_started_again(ring: Share
 def test_neither_side_takes_memory(ring: SharedRing, rate: int) -> None:
     path, mix = InputPath(ring), MonoMix(0, 2, rate)
     path.begin(same_clock=False)
+    path.heed_period(256)
     block, peaks = np.ones((256, 2), np.float32), []
     for _ in range(60):
         tracemalloc.start()

@@ -184,15 +184,19 @@ def test_what_jack_records_is_what_was_produced_sample_for_sample(rig: Rig) -> N
 @pytest.mark.e2e
 @needs_jack
 def test_a_server_that_dies_is_left_for_the_null_device_and_found_again(rig: Rig) -> None:
+    """With it the input comes and goes, which is silence meanwhile and never falls out of step."""
     rig.produce()
     with jack_server(period=256) as server:
-        rig.start("system", restart=True)
-        rig.until(lambda: rig.device("running") and rig.ring.read > 4800)
+        rig.start("system", restart=True, input="system")
+        rig.until(lambda: rig.input("running") and rig.ring.read > 4800)
         assert rig.ring.gauge(Gauge.OUTPUT_LATENCY_S) > 0
         server.kill()
         rig.until(lambda: rig.device("lost"))
         rig.until(lambda: rig.device("null"))
         assert rig.device("null")[0]["messages"]
+        rig.until(lambda: rig.input("lost"))
+        written, read = rig.input_ring.written, rig.ring.read
+        rig.until(lambda: rig.input_ring.written > written + 4800 and rig.ring.read > read + 4800)
         with jack_server(period=256, name=server.name):
-            rig.until(lambda: len(rig.device("running")) == 2)
+            rig.until(lambda: len(rig.input("running")) == 2)
             rig.supervisor.close()
