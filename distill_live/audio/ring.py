@@ -121,7 +121,8 @@ class Ring:
         start = written % self.capacity
         first = min(frames, self.capacity - start)
         self._samples[start : start + first] = block[:first]
-        self._samples[: frames - first] = block[first:frames]
+        if first < frames:  # seldom, and a slice is a tenth of what a callback costs
+            self._samples[: frames - first] = block[first:frames]
         self._fence()
         self._header[_WRITTEN_AT] = written + frames
         return frames
@@ -134,7 +135,8 @@ class Ring:
         start = read % self.capacity
         first = min(frames, self.capacity - start)
         out[:first] = self._samples[start : start + first]
-        out[first:frames] = self._samples[: frames - first]
+        if first < frames:
+            out[first:frames] = self._samples[: frames - first]
         self._fence()
         self._header[_READ_AT] = read + frames
         return frames

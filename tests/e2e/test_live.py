@@ -140,8 +140,10 @@ def assert_contains(recorded: np.ndarray, played: np.ndarray) -> None:
 @needs_oscsend
 def test_hands_and_noise_on_a_live_engine_with_no_device(model: Playable, tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "take.jsonl"
-    with playing(str(model.path), "--device", "null", "--osc-port", str(port), "--log", str(log), "--no-midi") as play:
+    arguments = [str(model.path), "--device", "null", "--osc-port", str(port), "--log", str(log), "--no-midi"]
+    with playing(*arguments, "--input", "null", "--input-channel", "1-2") as play:
         play.state("sounding")
+        assert play.state("input")["input_state"] == "null"
         with OscClient(port=port) as client:
             client.set("temperature", 5.0)
             client.sync(1)
