@@ -45,6 +45,7 @@ from distill_live.models.playable import load_playable
 
 WARM_UP_BLOCKS: Final = 24
 EXTRA_WHILE_LOADING: Final = 2048  # frames of lead while a model is made ready
+AT_EASE: Final = 0.5  # of the time that a block lasts, to render it in
 LOOK_S: Final = 0.1  # how often the ring is asked how it went
 SWITCH_S: Final = 0.0005  # between threads: the loop never waits long for the one that loads
 
@@ -188,9 +189,14 @@ class LiveLoop:
             self.orders.apply(STRETCH)
 
     def _in_need(self) -> bool:
-        """The device plays and its next period is not there: a block that costs little must do."""
-        playing = self.ring.count(Count.DEVICE_STATE) == DeviceState.PLAYING
-        return playing and self.ring.fill < self.lead.period and self.performance.playing
+        """The device plays, and what its next period lacks must come faster than at ease: a cheap block must do."""
+        lacking = self.lead.period - self.ring.fill
+        playing = self.ring.count(Count.DEVICE_STATE) == DeviceState.PLAYING and self.performance.playing
+        if lacking <= 0 or not playing:
+            return False
+        next_s = self.ring.gauge(Gauge.LAST_OUTPUT_S) + self.lead.period / SAMPLE_RATE
+        at_ease_s = AT_EASE * BLOCK / SAMPLE_RATE * -(-lacking // BLOCK)
+        return next_s - time.monotonic() <= at_ease_s
 
     def _after_block(self, seconds: float) -> None:
         """Decide by the clock, and say so in the log."""
