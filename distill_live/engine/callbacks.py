@@ -23,7 +23,7 @@ class Sound(Protocol):
     """What fills an output: ``RingPlayer``, or ``ConvertedPlayer`` at another rate."""
 
     def needed(self, frames: int) -> int: ...
-    def fill(self, out: Floats) -> None: ...
+    def fill(self, out: Floats, begins: bool) -> None: ...
 
 
 class PeriodMeter:
@@ -33,7 +33,7 @@ class PeriodMeter:
     ...     currentTime = 0.25
     >>> meter = PeriodMeter()
     >>> meter.note(1024, When()), meter.note(1024, When()), meter.frames, meter.note(1024, None), meter.frames
-    (None, None, 0, None, 1024)
+    (True, False, 0, True, 1024)
     """
 
     def __init__(self) -> None:
@@ -41,16 +41,21 @@ class PeriodMeter:
         self._moment = 0.0  # of the period that is being handed over, 0 for none
         self._pieces = 0
 
-    def note(self, frames: int, when: Any) -> None:
-        """A call for so many frames; ``when`` is PortAudio's time stamp, the same for all pieces of a period."""
+    def note(self, frames: int, when: Any) -> bool:
+        """A call for so many frames; whether a period begins with it.
+
+        ``when`` is PortAudio's time stamp, the same for all pieces of a period.
+        """
         moment = when.currentTime if when is not None else 0.0
         if not moment:
             self.frames = frames
-        elif moment == self._moment:
+            return True
+        if moment == self._moment:
             self._pieces += frames
-        else:
-            self.frames = self._pieces or self.frames
-            self._moment, self._pieces = moment, frames
+            return False
+        self.frames = self._pieces or self.frames
+        self._moment, self._pieces = moment, frames
+        return True
 
 
 class OutputCallback:
@@ -76,14 +81,14 @@ class OutputCallback:
         self.last_s = time.monotonic()
 
     def __call__(self, out: Floats, frames: int, when: Any, status: Any) -> None:
-        self._meter.note(frames, when)
+        begins = self._meter.note(frames, when)
         if self._capture is not None:
             self._capture.pump(self._sound.needed(frames))
         if self._channels.direct:
-            self._sound.fill(out)
+            self._sound.fill(out, begins)
         else:
             stereo = self._stereo[:frames]
-            self._sound.fill(stereo)
+            self._sound.fill(stereo, begins)
             self._channels.spread(stereo, out)
         self._publish(bool(status) and status.output_underflow)
 

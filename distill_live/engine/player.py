@@ -105,8 +105,13 @@ class RingPlayer:
         """How many frames of the ring a block of so many takes."""
         return frames
 
-    def fill(self, out: Floats) -> None:
-        """Fill ``out`` ``[n, C]`` with the next ``n`` samples; the audio thread."""
+    def fill(self, out: Floats, begins: bool = True) -> None:
+        """Fill ``out`` ``[n, C]`` with the next ``n`` samples; the audio thread.
+
+        ``begins``: a device period begins here (a long one may come in pieces).
+        """
+        if begins and self._playing:
+            self._note_fill(self.ring.fill)
         if not self._playing and self._wanted and self._enough(len(out)):
             self._begin()
         for start in range(0, len(out), self.max_block):
@@ -119,7 +124,6 @@ class RingPlayer:
             self._add_tail(out)
             self._count_missing(frames)
         else:
-            self._note_fill(self.ring.fill)
             got = self.ring.read_into(out)
             self._shape(out[:got])
             self._add_tail(out[:got])
@@ -214,10 +218,10 @@ class ConvertedPlayer:
         """How many frames of the ring the next block of so many takes."""
         return self._converter.needed(frames)
 
-    def fill(self, out: Floats) -> None:
+    def fill(self, out: Floats, begins: bool = True) -> None:
         """Fill ``out`` ``[n, 2]`` with the next ``n`` samples at the device's rate; the audio thread."""
         sound = self._sound[: self.needed(len(out))]
-        self._player.fill(sound)
+        self._player.fill(sound, begins)
         self._converter.convert(sound, out)
 
 

@@ -90,9 +90,9 @@ def test_input_is_there_before_the_output_has_made_room(ring: SharedRing, input_
     seen: list[tuple[int, int]] = []
 
     class Watching(RingPlayer):
-        def fill(self, out: np.ndarray) -> None:
+        def fill(self, out: np.ndarray, begins: bool = True) -> None:
             seen.append((input_ring.written, ring.read))
-            super().fill(out)
+            super().fill(out, begins)
             seen.append((input_ring.written, ring.read))
 
     player, path, mix = Watching(ring), InputPath(input_ring), MonoMix(0, 1, rate)
@@ -121,10 +121,13 @@ def test_a_period_that_is_handed_over_in_pieces_is_told_as_one(ring: SharedRing,
     source = InputCallback(path, MonoMix(0, 1, 44100))
     path.begin(same_clock=False)
     for period in range(3):
+        ring.write(np.zeros((4096, 2), np.float32))
+        before = ring.fill
         for _ in range(4):
             source(np.zeros((1024, 1), np.float32), 1024, When(1.0 + period), Flags())
             output(np.zeros((1024, 2), np.float32), 1024, When(1.0 + period), Flags())
     assert output.period == source.period == ring.count(Count.BLOCK_FRAMES) == 4096
+    assert ring.count(Count.MIN_FILL) == before == ring.fill + 4096, "what the period has found, not its last piece"
     assert path.latency_s == pytest.approx((MARGIN_FRAMES + 4096 * 480 / 441) / 48000, abs=1 / 48000)
 
 
