@@ -1,0 +1,61 @@
+"""The live loop and its device: what the period asks of the lead, and when a block has to be cheap."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from distill_live.audio.ring import Count, DeviceState, Gauge, SharedRing
+from distill_live.engine.process import EngineSettings, LiveLoop
+from distill_live.link import Link, link_pair
+from distill_live.models.playable import Playable
+
+
+@pytest.fixture
+def ring() -> Iterator[SharedRing]:
+    ring = SharedRing.create(96000, 2)
+    yield ring
+    ring.close()
+    ring.unlink()
+
+
+@pytest.fixture
+def loop(ring: SharedRing, tiny_playable: Callable[..., Playable]) -> Iterator[LiveLoop]:
+    ends = [link_pair() for _ in range(3)]
+    loop = LiveLoop(EngineSettings(tiny_playable().path, ring.name, lead=512), *(Link(ours) for ours, _theirs in ends))
+    yield loop
+    loop.close()
+    for pair in ends:
+        for end in pair:
+            end.close()
+
+
+def test_a_long_period_raises_the_lead_before_anything_has_sounded_and_a_short_one_lets_it_fall(
+    ring: SharedRing, loop: LiveLoop
+) -> None:
+    """The device waits for 4352 frames before it begins: an engine that stopped at 512 would never be heard."""
+    assert loop.lead.frames == 512
+    ring.publish(Count.LEAST_LEAD, 4096 + 256)
+    ring.write(np.zeros((1024, 2), np.float32))
+    loop._rest()
+    assert (loop.lead.frames, loop.lead.period) == (4352, 4096)
+    ring.publish(Count.LEAST_LEAD, 64 + 256)
+    loop._rest()
+    assert (loop.lead.frames, loop.lead.period) == (512, 64)
+
+
+def test_a_long_period_that_has_just_begun_is_no_need(ring: SharedRing, loop: LiveLoop) -> None:
+    """Right after a period of 4096 the ring holds less than the next one: there are 85 ms to fill it."""
+    ring.publish(Count.LEAST_LEAD, 4096 + 256)
+    ring.publish(Count.DEVICE_STATE, DeviceState.PLAYING)
+    loop._rest()
+    ring.write(np.zeros((256, 2), np.float32))
+    ring.publish_gauge(Gauge.LAST_OUTPUT_S, time.monotonic() + 60.0)
+    assert not loop._in_need()
+    ring.publish_gauge(Gauge.LAST_OUTPUT_S, time.monotonic() - 0.08)
+    assert loop._in_need()
+    ring.write(np.zeros((4096, 2), np.float32))
+    assert not loop._in_need()
