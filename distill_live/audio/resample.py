@@ -68,22 +68,22 @@ class RateConverter:
     def __init__(self, rate_in_hz: int, rate_out_hz: int, channels: int, most: int) -> None:
         assert min(rate_in_hz, rate_out_hz, channels, most) > 0, (rate_in_hz, rate_out_hz, channels, most)
         self.rate_in_hz, self.rate_out_hz = rate_in_hz, rate_out_hz
-        self._filter = polyphase_filter(rate_in_hz, rate_out_hz)
-        self._phases, self._taps = (int(size) for size in self._filter.shape)
+        coefficients = polyphase_filter(rate_in_hz, rate_out_hz)
+        self._phases, self._taps = (int(size) for size in coefficients.shape)
         self._step = rate_in_hz // math.gcd(rate_in_hz, rate_out_hz)  # between two outputs, in phases
         self._place = 0  # of the next output, in phases after the first new input
+
+        # After `phases` outputs all comes again: which inputs they need, and with which weights, lies in tables.
+        outputs = np.arange(self._phases + _PIECE) * self._step
+        self._at = (outputs // self._phases).tolist()
+        self._index = (outputs // self._phases)[:, None] + np.arange(self._taps)[None, :]
+        self._weights = coefficients[outputs % self._phases]
+        self._output_at = pow(self._step, -1, self._phases)  # phase 1 is that of output number so much
+
+        self._lead = self._at[-1]  # so that every piece can use the tables where they are
         most_in = most * max(1, math.ceil(rate_in_hz / rate_out_hz)) + 2
-        self._past: Floats = np.zeros((channels, self._taps + most_in), np.float32)
+        self._past: Floats = np.zeros((channels, self._lead + self._taps + most_in), np.float32)
         self._kept: Floats = np.zeros((channels, self._taps), np.float32)
-        self._steps = np.arange(_PIECE, dtype=np.int64) * self._step
-        # Row s: where the inputs of an output lie that comes s inputs after the first. (Adding s to a row of places
-        # each time would be simpler, but NumPy takes memory for a sum of a row and a column.)
-        reach = (2 * self._phases + _PIECE * self._step) // self._phases + 1
-        self._windows = np.arange(reach)[:, None] + np.arange(self._taps)[None, :]
-        self._at: NDArray[np.int64] = np.zeros(_PIECE, np.int64)
-        self._phase: NDArray[np.int64] = np.zeros(_PIECE, np.int64)
-        self._index: NDArray[np.int64] = np.zeros((_PIECE, self._taps), np.int64)
-        self._weights: Floats = np.zeros((_PIECE, self._taps), np.float32)
         self._inputs: Floats = np.zeros((_PIECE, self._taps), np.float32)
         self._outputs: Floats = np.zeros(_PIECE, np.float32)
 
@@ -103,23 +103,21 @@ class RateConverter:
     def convert(self, x: Floats, out: Floats) -> None:
         """``x`` ``[needed(n), C]`` to ``out`` ``[n, C]``, or ``x`` ``[n, C]`` to ``out`` ``[given(n), C]``."""
         frames_in, frames_out = len(x), len(out)
-        self._past[:, self._taps : self._taps + frames_in] = x.T
+        new = self._lead + self._taps
+        self._past[:, new : new + frames_in] = x.T
         for start in range(0, frames_out, _PIECE):
             self._convert_piece(out[start : start + _PIECE], self._place + start * self._step)
         self._place += frames_out * self._step - frames_in * self._phases
-        self._kept[:] = self._past[:, frames_in : frames_in + self._taps]  # by way of a second buffer: they overlap
-        self._past[:, : self._taps] = self._kept
+        self._kept[:] = self._past[:, new + frames_in - self._taps : new + frames_in]  # they may overlap
+        self._past[:, self._lead : new] = self._kept
 
     def _convert_piece(self, out: Floats, place: int) -> None:
-        n, first = len(out), place // self._phases
-        at, phase, index = self._at[:n], self._phase[:n], self._index[:n]
-        weights, inputs, outputs = self._weights[:n], self._inputs[:n], self._outputs[:n]
-        np.add(self._steps[:n], place - first * self._phases, out=phase)
-        np.floor_divide(phase, self._phases, out=at)
-        np.remainder(phase, self._phases, out=phase)
-        np.take(self._windows, at, axis=0, out=index, mode="clip")
-        np.take(self._filter, phase, axis=0, out=weights, mode="clip")
+        frames = len(out)
+        first, phase = divmod(place, self._phases)
+        number = phase * self._output_at % self._phases  # of the first output in the tables
+        index, weights = self._index[number : number + frames], self._weights[number : number + frames]
+        inputs, outputs = self._inputs[:frames], self._outputs[:frames]
         for channel, past in enumerate(self._past):
-            np.take(past[first:], index, out=inputs, mode="clip")
+            np.take(past[self._lead + first - self._at[number] :], index, out=inputs, mode="clip")
             np.einsum("jt,jt->j", inputs, weights, out=outputs)
             out[:, channel] = outputs
