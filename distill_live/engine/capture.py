@@ -72,15 +72,17 @@ class MonoMix:
 
     def __call__(self, block: Floats) -> Floats:
         """The input's thread. What is no number (another program's fault) counts as silence."""
-        mono, bad = self._mono[: len(block)], self._bad[: len(block)]
+        mono = self._mono[: len(block)]
         if self._first == self._second:
             mono[:, 0] = block[:, self._first]
         else:
             np.add(block[:, self._first], block[:, self._second], out=mono[:, 0])
             np.multiply(mono, np.float32(0.5), out=mono)
-        np.isfinite(mono, out=bad)
-        np.logical_not(bad, out=bad)
-        np.copyto(mono, np.float32(0.0), where=bad)
+        if not math.isfinite(np.dot(mono[:, 0], mono[:, 0])):  # one call for what never happens
+            bad = self._bad[: len(block)]
+            np.isfinite(mono, out=bad)
+            np.logical_not(bad, out=bad)
+            np.copyto(mono, np.float32(0.0), where=bad)
         if self._converter is None:
             return mono
         converted = self._converted[: self._converter.given(len(mono))]
@@ -102,6 +104,7 @@ class InputPath:
         self._player = RingPlayer(self._queue, restart_frames=1, spare_frames=0)
         self._sound: Floats = np.zeros((_PIECE, INPUT_CHANNELS), np.float32)
         self._overrun = ring.count(Count.INPUT_OVERRUN_FRAMES)
+        self._told = (0, 0, 0)
         self._earlier = {field: ring.count(field) for field in _TALLIES}  # of a device process before this one
 
     def begin(self, same_clock: bool, converts: bool = False) -> None:
@@ -145,9 +148,12 @@ class InputPath:
 
     def _tally(self) -> None:
         queue, earlier = self._queue, self._earlier
-        self.ring.publish(Count.INPUT_DROPOUTS, earlier[Count.INPUT_DROPOUTS] + queue.count(Count.UNDERRUNS))
-        self.ring.publish(Count.INPUT_DROPPED, earlier[Count.INPUT_DROPPED] + queue.dropped)
-        self.ring.publish(Count.INPUT_INSERTED, earlier[Count.INPUT_INSERTED] + queue.inserted)
+        now = (queue.count(Count.UNDERRUNS), queue.dropped, queue.inserted)
+        if now == self._told:
+            return
+        self._told = now
+        for field, value in zip(_TALLIES, now, strict=True):
+            self.ring.publish(field, earlier[field] + value)
 
 
 _TALLIES: Final = (Count.INPUT_DROPOUTS, Count.INPUT_DROPPED, Count.INPUT_INSERTED)

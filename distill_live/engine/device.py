@@ -170,8 +170,9 @@ class DeviceProcess:
 
     def _real(self) -> portaudio.PortAudioOutput:
         s = self.settings
+        source = None if s.input == NULL_NAME else s.input_request
         opening = self._opening or Errand(
-            lambda: portaudio.PortAudioOutput(self.player, s.output_request, self.capture, s.input_request)
+            lambda: portaudio.PortAudioOutput(self.player, s.output_request, self.capture, source)
         )
         if not opening.wait(_OPEN_PATIENCE_S):
             self._opening = opening
