@@ -18,6 +18,9 @@ import numpy as np
 from tests.jackserver import JackServer, Recording
 
 
+_ROOT = Path(__file__).parents[1]
+
+
 @dataclass(frozen=True)
 class Recorded:
     """``samples`` ``[channels, T]`` and how often the server was late meanwhile."""
@@ -30,7 +33,7 @@ def record(server: JackServer, prefix: str, seconds: float, channels: int, folde
     """What the ports that begin with ``prefix`` carry, all of them."""
     file = folder / "recording.npz"
     command = [sys.executable, "-m", __name__, server.name, prefix, str(seconds), str(channels), str(file)]
-    subprocess.run(command, env=server.environment, check=True, timeout=60)
+    subprocess.run(command, cwd=_ROOT, env=server.environment, check=True, timeout=60)
     with np.load(file) as kept:
         return Recorded(kept["samples"], int(kept["xruns"]))
 
