@@ -17,7 +17,6 @@ import numpy as np
 
 from tests.jackserver import JackServer, Recording
 
-
 _ROOT = Path(__file__).parents[1]
 
 
