@@ -82,7 +82,7 @@ class ElasticRing(LocalRing):
         if not self._owed:
             self._watch(len(out))
         for start in range(0, len(out), _PIECE):
-            self._read_piece(out[start : start + _PIECE])
+            self._read_piece(out[start : start + _PIECE], self.fill - (len(out) - start))
         return len(out)
 
     def _watch(self, frames: int) -> None:
@@ -100,9 +100,10 @@ class ElasticRing(LocalRing):
             self._owed = max(-_AT_ONCE, min(error, _AT_ONCE))
         self._reserve_sum, self._reads, self._watched = 0.0, 0, 0
 
-    def _read_piece(self, out: Floats) -> None:
+    def _read_piece(self, out: Floats, spare: int) -> None:
+        """``spare``: frames in the ring that this and the pieces after it do not need."""
         frames = len(out)
-        drop = min(frames if self._owed > _AT_ONCE else 1, self._owed, self.fill - frames)
+        drop = min(frames if self._owed > _AT_ONCE else 1, self._owed, spare)
         if frames < _SHORTEST or drop == 0:
             self._as_it_is(out)
         elif drop > 0:
