@@ -34,6 +34,11 @@ Example:
 @click.option("--spread", is_flag=True, help="The same on every pair of outputs.")
 @click.option("--input", "source", help="Live input: part of an input's name, default, or null for silence.")
 @click.option("--input-channel", metavar="N[-M]", help="Channel of the input, from 1 (default 1); 1-2: a pair's mean.")
+@click.option(
+    "--look-ahead",
+    type=click.IntRange(1, 4),
+    help="Frames of 10.7 ms the vocoder waits for [the model's; 1 with --input].",
+)
 @click.option("--osc-port", type=int, default=7480, show_default=True, help="UDP port; the next free one when taken.")
 @click.option("--osc-bind", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--osc-root", default="/distill", show_default=True, help="For a second instance.")
@@ -59,6 +64,7 @@ def command(
     spread: bool,
     source: str | None,
     input_channel: str | None,
+    look_ahead: int | None,
     osc_port: int,
     osc_bind: str,
     osc_root: str,
@@ -87,6 +93,8 @@ def command(
         raise UsageError("--resume goes on with everything as it was", fix="leave --preset out, or load it then")
     if input_channel is not None and source is None:
         raise UsageError(f"--input-channel {input_channel} is of no input", fix="name one with --input")
+    if look_ahead is None and source is not None:
+        look_ahead = 1  # whoever listens to himself wants to hear it at once
     first_input, inputs = parse_channels(input_channel or "1")
     from distill_live.cli.session import PlaySession, PlaySettings
     from distill_live.control.bridge import BridgeSettings
@@ -114,7 +122,7 @@ def command(
             resolve(model),
             ring="",
             lead=lead,
-            start=TakeStart(seed or 0, start_values(chosen, seed, settings), parse_effects(effects)),
+            start=TakeStart(seed or 0, start_values(chosen, seed, settings), parse_effects(effects), look_ahead),
             bank=chosen.bank,
             log=log,
             record=record,

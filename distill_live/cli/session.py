@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from distill_live.audio.ring import Gauge, SharedRing
 from distill_live.control.bridge import BridgeSettings, run_bridge
+from distill_live.effects.params import own_effects
 from distill_live.engine.device import run_device
 from distill_live.engine.device_settings import DeviceSettings
 from distill_live.engine.laststate import LastState
@@ -132,9 +133,11 @@ class PlaySession:
             self._bridge(message)
 
     def _child(self, name: str, message: Message) -> None:
+        ended = message.get("state") == "ended"
+        if not ended:
+            self._event({"type": "play", "state": "process", "name": name, "pid": message.get("pid")})
         if self.exit_code is not None:
             return
-        ended = message.get("state") == "ended"
         if name == "engine":
             self._engine_child(ended)
         elif name == "bridge" and ended:
@@ -155,8 +158,19 @@ class PlaySession:
             self._supervisor.give_up("engine")
             self._fail("the engine ends again and again; start with another model, or without --resume.", 1)
             return
+        self._leave_plugins_out()
         self._event({"type": "play", "state": "relaunch"})
         self._say("the engine has ended unexpectedly and is started again, where it was.")
+
+    def _leave_plugins_out(self) -> None:
+        """An engine that died twice in succession goes on without machine code of others."""
+        standing = self._engine_settings.standing
+        if self._failed_starts < 2 or standing is None:
+            return
+        own = list(own_effects(standing["effects"]))
+        if own != list(standing["effects"]):
+            self._say("the hosted plugins are left out, since the engine has died twice with them.")
+            self._keep_standing({**standing, "effects": own})
 
     def _keep_asset(self, sha256: str, body: dict[str, Any]) -> None:
         self._engine_settings = replace(self._engine_settings, assets={**self._engine_settings.assets, sha256: body})

@@ -7,12 +7,14 @@ and named in ``INSTALLED.messages``. Imports no torch itself, and loads no hoste
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from distill_live.effects.base import Effect
 from distill_live.effects.insert import switch_of
 from distill_live.effects.limiter import CEILING
 from distill_live.effects.registry import BUILT_IN, FoundEffects, find_effects
+from distill_live.effects.vst3 import HostedEffect
 from distill_live.params import REGISTRY, Param, Registry, declare
 
 MASTER: Final = "master"
@@ -81,3 +83,8 @@ STANDARD_ORDER: Final = (
     *(name for name in INSTALLED.classes if name not in {cls.name for cls in BUILT_IN}),
 )
 """What the standard chain holds: the built-in effects, then whatever is installed or hosted."""
+
+
+def own_effects(names: Sequence[str]) -> tuple[str, ...]:
+    """Those of these effects that are not hosted: whose code is Python's, and cannot take the engine along."""
+    return tuple(name for name in names if not issubclass(INSTALLED.classes.get(name, Effect), HostedEffect))

@@ -27,7 +27,7 @@ from distill_live.models.playable import Playable
 from distill_live.params import ParamBank
 
 HOP: Final = 512
-MOST_WAITING: Final = 4 * HOP  # more than this in the ring is old: it is dropped, with a fade
+MOST_WAITING: Final = 4 * HOP  # more than this in the ring (or than two hops and a device period) is old
 _DC_POLE: Final = 0.9987  # 10 Hz: an offset is not a sound
 _DC_POWERS: Final = _DC_POLE ** np.arange(HOP)
 _SILENT_DB: Final = -60.0  # an input gain this low is off
@@ -49,6 +49,7 @@ class Listener:
         self.ring = ring
         self.params = params
         self.guard = FeedbackGuard(HOP / 48000.0)
+        self.most_waiting = MOST_WAITING
         self.dropped = 0
         self.starved = 0
         self.peak = 0.0
@@ -56,7 +57,12 @@ class Listener:
         self._raw = np.zeros((HOP, 1), np.float32)
         self._offset = np.zeros(2)  # the high-pass's last input and output
         self._last = np.float32(0.0)
+        ring.skip(ring.fill)  # what was heard before this engine began
         self.attend(model)
+
+    def heed_period(self, period: int) -> None:
+        """The device's period in frames: so much comes at once, and none of it is old."""
+        self.most_waiting = max(MOST_WAITING, period + 2 * HOP)
 
     def attend(self, model: Playable) -> None:
         """Speak another model's codes from now on."""
@@ -91,7 +97,7 @@ class Listener:
 
     def _read(self) -> bool:
         """One hop from the ring into ``_raw``; False when it is not there yet."""
-        surplus = self.ring.fill - MOST_WAITING
+        surplus = self.ring.fill - self.most_waiting
         if surplus > 0:
             self.dropped += self.ring.skip(surplus + HOP)
         if self.ring.fill < HOP:

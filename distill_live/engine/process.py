@@ -23,6 +23,7 @@ import numpy as np
 
 from distill_live.audio.meter import to_db
 from distill_live.audio.ring import Count, DeviceState, Gauge, SharedRing
+from distill_live.effects.params import own_effects
 from distill_live.engine.lead import AdaptiveLead
 from distill_live.engine.listener import Listener
 from distill_live.engine.live_setup import prepare_live
@@ -31,7 +32,7 @@ from distill_live.engine.orders import MACHINE, Orders
 from distill_live.engine.params import LEAD as LEAD_PARAM
 from distill_live.engine.performance import BLOCK, EFFORT, HEARD, LEAD, RETIRE, SAMPLE_RATE, STOP, STRETCH, Performance
 from distill_live.engine.player import SPARE_FRAMES
-from distill_live.engine.priority import ENGINE_PRIORITY, request_realtime
+from distill_live.engine.priority import ENGINE_PRIORITY, lock_memory, request_realtime
 from distill_live.engine.reports import Reports
 from distill_live.engine.standing import Standing
 from distill_live.engine.take import TakeStart, header
@@ -109,7 +110,7 @@ class LiveLoop:
         standing = None if settings.standing is None else Standing.from_json(settings.standing)
         model = load_playable(settings.model if standing is None else Path(standing.model))
         start = _with_lead(settings.start if standing is None else standing.start, settings.lead)
-        _warm_up(start.performance(model))
+        _warm_up(replace(start, effects=own_effects(start.effects)).performance(model))
         self.performance = start.performance(model)
         self.performance.chain.be_patient(BLOCK / SAMPLE_RATE)
         self.ring = SharedRing.attach(settings.ring)
@@ -137,6 +138,7 @@ class LiveLoop:
         """Render until told to quit or the take is over."""
         gc.collect()
         gc.freeze()
+        lock_memory()
         self.reports.lead = self.lead.frames
         self.reports.announce_model(fresh=True)
         self.orders.follow()
@@ -226,6 +228,8 @@ class LiveLoop:
         least = self.ring.count(Count.LEAST_LEAD)
         if least:
             self.lead.period = least - SPARE_FRAMES
+            if self.listener is not None:
+                self.listener.heed_period(self.lead.period)
         floor = max(int(self.performance.params[LEAD_PARAM.id]), least)
         return floor != self.lead.floor and self.lead.set_floor(floor)
 
