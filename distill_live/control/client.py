@@ -185,7 +185,7 @@ class OscClient:
         self.send(f"param/{param_id}/reset")
 
     def swap(self, level: str | int, source: str | int, amount: float = 1.0) -> None:
-        """Play a level (name, index or ``all``) from a slot, the sound in a slot, or ``off``."""
+        """Play a level (name, index or ``all``) from a slot, the sound in a slot, ``input`` or ``off``."""
         self.send("swap", level, source, amount)
 
     def sync(self, token: int = 0, timeout_s: float | None = None) -> None:
@@ -224,6 +224,10 @@ class OscClient:
         calls = self.query_all("bank/list", end="bank/list/end")[:-1]
         slots = tuple(str(c.args[1]) for c in calls if c.address == self.address("bank/list"))
         return BankListing(slots, tuple(str(c.args[0]) for c in calls if c.address == self.address("bank/sound")))
+
+    def models(self) -> tuple[str, ...]:
+        """Which models can be loaded."""
+        return tuple(str(c.args[0]) for c in self.query_all("model/list", end="model/list/end")[:-1])
 
     def presets(self) -> PresetListing:
         """Which presets can be loaded."""

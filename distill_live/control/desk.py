@@ -57,7 +57,10 @@ class Desk:
             "swap": self._swap,
             "bank/load": self._bank_load,
             "bank/clear": self._bank_clear,
+            "bank/grab": self._bank_grab,
             "bank/list": self._bank_list,
+            "model/load": self._model_load,
+            "model/list": self._model_list,
             "level/list": lambda call: Outcome(replies=[(call.address, self.namespace.model.level_names)]),
             "status": lambda call: Outcome(replies=[(call.address, self.state.args())]),
             "describe": self._describe,
@@ -91,7 +94,7 @@ class Desk:
         if target.verb == "norm":
             return _set_position(param, value)
         if isinstance(value, str) and param.id.endswith(".swap") and value not in param.labels:
-            value = self.namespace.model.slot(value)  # the name of a sound in a slot
+            value = self.namespace.model.source(value)  # the name of a sound in a slot
         return _set(param, value)
 
     def commit(self, events: Sequence[EngineEvent]) -> None:
@@ -119,8 +122,8 @@ class Desk:
         if len(call.args) not in (2, 3):
             raise ParamError(f"{call.address} takes a level, a source and an amount", fix="send e.g. Structure 3 1.0")
         amount = share(call.args[2]) if len(call.args) == 3 else (1.0, False)
-        slot = self.namespace.model.slot(call.args[1])
-        events = [EngineEvent(f"{ROOT}/swap", (i, slot, amount[0])) for i in self._levels(call.args[0])]
+        source = self.namespace.model.source(call.args[1])
+        events = [EngineEvent(f"{ROOT}/swap", (i, source, amount[0])) for i in self._levels(call.args[0])]
         notice = ("clamped", f"amount {call.args[2]} is outside 0 to 1, {amount[0]:g} is used") if amount[1] else None
         return Outcome(events, notice=notice)
 
@@ -136,6 +139,25 @@ class Desk:
 
     def _bank_clear(self, call: Call) -> Outcome:
         return Outcome([EngineEvent(f"{ROOT}/bank/clear", (self._slot(only(call)),))])
+
+    def _bank_grab(self, call: Call) -> Outcome:
+        """Slot, seconds (4), and ``played`` (what sounded) or ``heard`` (what came in)."""
+        if not 1 <= len(call.args) <= 3:
+            raise ParamError(f"{call.address} takes a slot, seconds, and played or heard", fix="send e.g. 3 4.0")
+        seconds = number_at(call, 1, 4.0)
+        which = str(call.args[2]).lower() if len(call.args) == 3 else "played"
+        if which not in ("played", "heard"):
+            raise ParamError(f"what was {which!r} cannot be grabbed", fix="use played or heard")
+        return Outcome([EngineEvent(f"{ROOT}/bank/grab", (self._slot(call.args[0]), seconds, which))])
+
+    def _model_load(self, call: Call) -> Outcome:
+        return Outcome([EngineEvent(f"{ROOT}/model/load", (sound_name(only(call)),))])
+
+    def _model_list(self, call: Call) -> Outcome:
+        """One reply for each model there is: its name, and whether it plays."""
+        model = self.namespace.model
+        replies: list[tuple[str, Args]] = [(call.address, (name, name == model.name)) for name in model.models]
+        return Outcome(replies=[*replies, (f"{call.address}/end", (len(replies), model.name))])
 
     def _slot(self, name: Value) -> str:
         slot = self.namespace.model.slot(name)
@@ -187,6 +209,20 @@ def describe_args(param: Param) -> Args:
     what = (param.id, param.name, param.group, param.kind)
     span = (float(param.low), float(param.high), param.default_value)
     return (*what, *span, param.unit, param.curve, ",".join(param.labels), param.help)
+
+
+def number_at(call: Call, place: int, default: float) -> float:
+    """A number among a message's arguments.
+
+    Raises:
+        ParamError: it is no finite number.
+    """
+    if len(call.args) <= place:
+        return default
+    value = call.args[place]
+    if isinstance(value, (str, bool)) or value != value or abs(value) == float("inf"):
+        raise ParamError(f"{call.address} cannot take {value!r}", fix=f"send a number, e.g. {default:g}")
+    return float(value)
 
 
 def param_number(param: Param, value: float) -> float:

@@ -22,11 +22,15 @@ from distill_live.params import SLOTS as SLOTS
 Verb = Literal["set", "norm", "reset", "nudge", "command"]
 
 ALL_LEVELS: Final = "all"
+INPUT: Final = "input"
 COMMANDS: Final = (
     "swap",
     "bank/load",
     "bank/clear",
+    "bank/grab",
     "bank/list",
+    "model/load",
+    "model/list",
     "level/list",
     "status",
     "describe",
@@ -43,7 +47,10 @@ COMMANDS: Final = (
     "preset/list",
     "preset/morph",
 )
-REPLIES: Final = ("error", "pong", "synced", "done", "describe/end", "bank/sound", "bank/list/end", "preset/list/end")
+REPLIES: Final = (
+    *("error", "pong", "synced", "done", "describe/end", "bank/sound"),
+    *("bank/list/end", "model/list/end", "preset/list/end"),
+)
 """Addresses that only we send; one that comes in is dropped, so two bridges cannot talk each other to death."""
 
 
@@ -63,6 +70,7 @@ class ModelInfo:
     level_names: tuple[str, ...] = ()
     sounds: tuple[str, ...] = ()
     slots: tuple[str, ...] = ("",) * SLOTS
+    models: tuple[str, ...] = ()
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> ModelInfo:
@@ -73,6 +81,7 @@ class ModelInfo:
             tuple(str(n) for n in message.get("level_names", ())),
             tuple(str(s) for s in message.get("sounds", ())),
             (*slots, *[""] * (SLOTS - len(slots))),
+            tuple(str(n) for n in message.get("models", ())),
         )
 
     def level(self, name: object) -> int:
@@ -111,6 +120,14 @@ class ModelInfo:
             if sound and sound.lower() == wanted:
                 return str(index)
         raise UnknownNameError(f"no slot holds {name!r}", fix=f"use 1 to {SLOTS}, off, or the name of a loaded sound")
+
+    def source(self, name: object) -> str:
+        """What a level can be swapped with: a slot as ``slot`` names it, or the live input.
+
+        >>> ModelInfo().source("Input"), ModelInfo().source(3)
+        ('input', '3')
+        """
+        return INPUT if str(name).strip().lower() == INPUT else self.slot(name)
 
 
 class Namespace:

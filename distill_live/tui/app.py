@@ -20,6 +20,7 @@ from textual.theme import Theme
 from distill_live.engine.params import load_all
 from distill_live.errors import DistillError
 from distill_live.home import home
+from distill_live.tui.names import FACTORY
 from distill_live.tui.screens.dialogs import Help, Pick
 from distill_live.tui.screens.models import ModelsRoom
 from distill_live.tui.screens.play import PlayRoom
@@ -114,13 +115,12 @@ class DistillApp(App[None]):
     # ------------------------------------------------------------------ the sound
 
     def play(self, model: str | None) -> None:
-        """Play a model by its library name (None: the factory's); refused while somebody else's program plays."""
-        if self.heard.alive and not self.sound.ours:
-            self.say(
-                f"{self.heard.state.model} is played by another program; end that first to change the model.", True
-            )
-            return
+        """Play a model by its library name (None: the factory's); what sounds already crosses over into it."""
         self.chosen = model
+        if self.heard.alive:
+            self.wire.send("model/load", model or FACTORY)
+            self.say(f"Crossing over into {model or 'the factory model'} ...")
+            return
         try:
             self.sound.play(model)
         except DistillError as error:

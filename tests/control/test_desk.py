@@ -107,6 +107,7 @@ def test_levels_are_renamed_with_the_model():
         (("Detail", "Drones"), (2, "2", 1.0)),
         (("0", "off"), (0, "off", 1.0)),
         ((0, 0), (0, "off", 1.0)),
+        (("Timbre", "Input", 0.5), (1, "input", 0.5)),
     ],
 )
 def test_a_swap_is_understood_in_every_form(args, event):
@@ -144,6 +145,15 @@ def test_a_level_can_be_swapped_by_the_name_of_a_sound():
         ("bank/load", (1, 5)),
         ("bank/clear", ()),
         ("bank/clear", ("off",)),
+        ("bank/grab", ()),
+        ("bank/grab", ("off", 1.0)),
+        ("bank/grab", (3, "long")),
+        ("bank/grab", (3, math.nan)),
+        ("bank/grab", (3, 1.0, "dreamt")),
+        ("model/load", ()),
+        ("model/load", (3,)),
+        ("model/load", ("../x",)),
+        ("model/load", ("/etc/passwd",)),
         ("describe", (3,)),
         ("describe", ("nothing",)),
         ("sync", ("x",)),
@@ -167,6 +177,22 @@ def test_nonsense_is_refused_with_a_code_and_a_sentence(address, args):
         ask(desk, f"/distill/{address}", *args)
     assert error.value.code in ERROR_CODES
     assert desk.bank.snapshot() == {}
+
+
+def test_a_grab_is_understood_in_every_form():
+    grab = lambda *args: ask(make_desk(), "/distill/bank/grab", *args).events[0].args  # noqa: E731
+    assert grab(3) == ("3", 4.0, "played")
+    assert grab("5", 2) == ("5", 2.0, "played")
+    assert grab(5.0, 0.5, "Heard") == ("5", 0.5, "heard")
+
+
+def test_models_are_listed_by_name_and_loaded_by_name():
+    desk = make_desk()
+    desk.namespace.set_model(ModelInfo("night", models=("factory", "night")))
+    replies = ask(desk, "/distill/model/list").replies
+    assert replies[:2] == [("/distill/model/list", ("factory", False)), ("/distill/model/list", ("night", True))]
+    assert replies[2] == ("/distill/model/list/end", (2, "night"))
+    assert ask(desk, "/distill/model/load", "night").events == [EngineEvent("/distill/model/load", ("night",))]
 
 
 def test_buttons_fire_on_the_press_and_not_on_the_release():

@@ -81,6 +81,8 @@ class Instrument:
         self.engine.send({"type": "ack", "batch": message["batch"], "frame": 0})
         for address, args, _source in message["events"]:
             self.events.append((address, args))
+            if address == "/distill/model/load":
+                self.model = args[0]
             if address == "/distill/transport/stop":
                 self.state = "stopped"
             if address == "/distill/transport/start":

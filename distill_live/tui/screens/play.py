@@ -135,7 +135,8 @@ class PlayRoom(Room):
         preset = f" · {snapshot.presets.current}" if snapshot.alive and snapshot.presets.current else ""
         shown = Text(f" {model}{preset}{device}", no_wrap=True, overflow="ellipsis", end="")
         self._model.update(shown, layout=False)
-        self._numbers.update(figures_text(s) if snapshot.alive else "", layout=False)
+        thrift = int(snapshot.values.get("engine.thrift", 0))
+        self._numbers.update(figures_text(s, thrift) if snapshot.alive else "", layout=False)
 
     # ------------------------------------------------------------------ what hands do
 
@@ -263,10 +264,12 @@ def preset_text(line: PresetLine) -> str:
     return text if len(text) <= PICK_CELLS else f"{text[: PICK_CELLS - 1]}…"
 
 
-def figures_text(s: EngineState) -> Text:
-    """Load, xruns, latency and queue; what should worry a performer in colour."""
+def figures_text(s: EngineState, thrift: int = 0) -> Text:
+    """Load, xruns, latency and queue, and how much work is left out; what should worry a performer in colour."""
     text = Text(no_wrap=True, end="")
     load_style = "bold red" if s.load > 0.9 else "yellow" if s.load > 0.6 else ""
+    if thrift:
+        text.append(f"thrift {thrift}", "bold yellow").append("  ")
     text.append(f"load {100 * s.load:.0f} %", load_style).append("  ")
     text.append(f"xruns {s.xruns} ({s.xruns_minute}/min)", "bold red" if s.xruns_minute else "").append("  ")
     return text.append(f"latency {s.latency_ms:.0f} ms  queue {s.queue} ")
