@@ -26,7 +26,7 @@ from distill_live.cli.demo_midi import DemoMidi, midi_for_demo
 from distill_live.cli.offline import open_model
 from distill_live.control.client import OscClient
 from distill_live.errors import DistillError, UsageError
-from distill_live.events import read_take
+from distill_live.takelog import read_take
 
 PERFORMANCE_S: Final = 20.0
 TRAIN_BUDGET: Final = "90s"

@@ -15,7 +15,7 @@ from distill_live.audio.mel import MelConfig, log_mel
 from distill_live.cli.offline import open_model
 from distill_live.engine.performance import BLOCK, Performance
 from distill_live.engine.replay import replay
-from distill_live.events import Take, read_take
+from distill_live.takelog import Take, read_take
 
 RATE = 48000
 

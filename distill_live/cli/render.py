@@ -51,7 +51,7 @@ def command(
     from distill_live.cli.offline import EffectsSay, fill_bank, open_model, write_blocks
     from distill_live.engine.replay import render
     from distill_live.engine.take import TakeStart, add_assets
-    from distill_live.events import read_take
+    from distill_live.takelog import read_take
 
     take = read_take(events) if events else None
     playable = open_model(model)

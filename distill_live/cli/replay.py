@@ -25,7 +25,7 @@ def command(log: Path, out: Path, model: str | None) -> None:
     from distill_live.cli.offline import EffectsSay, open_model, write_blocks
     from distill_live.engine.replay import replay
     from distill_live.engine.take import check_model
-    from distill_live.events import read_take
+    from distill_live.takelog import read_take
 
     take = read_take(log)
     playable = open_model(model or find_model(take.header))

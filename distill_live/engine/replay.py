@@ -14,8 +14,9 @@ from distill_live.engine.performance import BLOCK, Performance
 from distill_live.engine.take import add_assets, start_of
 from distill_live.engine.voice import VoiceKit
 from distill_live.errors import TakeError
-from distill_live.events import ControlEvent, Take
+from distill_live.events import ControlEvent
 from distill_live.models.playable import Playable
+from distill_live.takelog import Take
 
 Block = npt.NDArray[np.float32]
 Observer = Callable[[Performance], None]

@@ -23,9 +23,9 @@ from distill_live.effects.params import STANDARD_ORDER
 from distill_live.engine.performance import BLOCK, SAMPLE_RATE, Performance
 from distill_live.engine.voice import Memory
 from distill_live.errors import DistillError, TakeError
-from distill_live.events import Take
 from distill_live.models.playable import Playable
 from distill_live.params import Value
+from distill_live.takelog import Take
 
 MAX_CODES = 4_000_000
 

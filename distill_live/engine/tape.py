@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from distill_live.engine.recorder import Recorder
-from distill_live.events import ControlEvent, TakeWriter
+from distill_live.events import ControlEvent
 from distill_live.models.playable import Playable
+from distill_live.takelog import TakeWriter
 
 
 class Tape:

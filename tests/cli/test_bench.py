@@ -23,8 +23,9 @@ from distill_live.cli.bench.plan import Plan
 from distill_live.cli.bench.sender import Message
 from distill_live.engine.performance import BLOCK
 from distill_live.errors import DistillError, UsageError
-from distill_live.events import ControlEvent, Take
+from distill_live.events import ControlEvent
 from distill_live.models.playable import Playable
+from distill_live.takelog import Take
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(3)

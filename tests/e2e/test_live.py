@@ -19,8 +19,9 @@ from distill_live.control.client import OscClient
 from distill_live.engine.performance import BLOCK, SWAP
 from distill_live.engine.replay import replay
 from distill_live.engine.take import start_of
-from distill_live.events import ControlEvent, Take, read_take
+from distill_live.events import ControlEvent
 from distill_live.models.playable import Playable
+from distill_live.takelog import Take, read_take
 from tests.e2e.midi_sender import midi_sender
 from tests.e2e.playing import free_port, oscsend, playing
 from tests.jackserver import Recording, jack_server, needs_jack

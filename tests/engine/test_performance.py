@@ -25,8 +25,9 @@ from distill_live.engine.replay import render, replay
 from distill_live.engine.take import TakeStart, add_assets, encode_codes, header, start_of
 from distill_live.engine.voice import VoiceKit
 from distill_live.errors import DistillError, ParamError, TakeError, UnknownNameError
-from distill_live.events import ControlEvent, Take, TakeWriter, read_take, set_event
+from distill_live.events import ControlEvent, set_event
 from distill_live.models.playable import Playable
+from distill_live.takelog import Take, TakeWriter, read_take
 
 pytestmark = pytest.mark.usefixtures("live_numbers")
 Events = Sequence[tuple[int, ControlEvent]]

@@ -18,7 +18,8 @@ from distill_live.cli.bench.heard import RATE, first_difference, heard_at
 from distill_live.cli.bench.sender import Message
 from distill_live.engine.performance import BLOCK, Performance
 from distill_live.engine.take import add_assets, start_of
-from distill_live.events import ControlEvent, Take
+from distill_live.events import ControlEvent
+from distill_live.takelog import Take
 
 LONGEST_S: Final = 1.5  # an event that is not heard by then has changed nothing
 

@@ -22,7 +22,7 @@ from distill_live.cli.bench.sender import Message, Performer
 from distill_live.cli.offline import open_model
 from distill_live.control.client import OscClient
 from distill_live.errors import DistillError
-from distill_live.events import Take, read_take
+from distill_live.takelog import Take, read_take
 
 BARS_MS: Final = {"swap": 250.0, "temperature": 400.0}
 TEMPERATURES: Final = (0.1, 2.0)
