@@ -110,6 +110,17 @@ class WavWriter:
             self._give_up(f"{error.strerror or error}")
         self._close_file()
 
+    def end_at(self, frames: int) -> None:
+        """Drop what lies behind ``frames`` and close: where another file of the same music had to end."""
+        if self._file is None:
+            return
+        self.frames = min(self.frames, frames)
+        try:
+            self._cut(self._file)
+        except OSError as error:
+            self.failed = f"the recording {self.path} could not be cut to {frames} frames: {error.strerror or error}."
+        self._close_file()
+
     def __enter__(self) -> WavWriter:
         return self
 
@@ -123,11 +134,14 @@ class WavWriter:
         assert self._file is not None
         self.failed = f"the recording {self.path} stops after {self.frames / self.sample_rate:.1f} s: {reason}."
         try:
-            self._file.truncate(HEADER_BYTES + self.frames * self.channels * _SAMPLE_BYTES)
-            self._patch_header(self._file)
+            self._cut(self._file)
         except OSError as error:  # the header on disk still speaks of fewer samples than there are: valid, but shorter
             self.failed = f"{self.failed[:-1]}, and its last second may be lost ({error.strerror or error})."
         self._close_file()
+
+    def _cut(self, file: io.FileIO) -> None:
+        file.truncate(HEADER_BYTES + self.frames * self.channels * _SAMPLE_BYTES)
+        self._patch_header(file)
 
     def _patch_header(self, file: io.FileIO) -> None:
         end = file.tell()

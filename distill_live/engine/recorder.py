@@ -1,107 +1,104 @@
-"""Recording while playing: blocks go to a thread that writes them; the sound never waits for the disk.
+"""The recorder's thread: what is played goes to it block by block, and it does everything that may wait for a disk.
 
-Knows nothing of takes or devices. ``push`` belongs to the render loop, the file to the recorder's own thread,
-``close`` and the properties to whoever made the recorder.
+Knows nothing of files: a ``Sink`` gets the blocks, and jobs (a log line, a recording that begins) are done at their
+place between them. ``push`` and ``do`` belong to the render loop and never wait, ``close`` to whoever made it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_live.audio.wavfile import WavWriter
-
 Floats = NDArray[np.float32]
+Job = Callable[[], None]
 
 WAITING_BLOCKS: Final = 4096  # 44 s of blocks of 512 at 48 kHz: longer than any disk sleeps
+BLOCKS_AT_ONCE: Final = 64  # joined before they are handed on: one call that waits for a lock instead of many
 _LOOK_S: Final = 0.05
 _CLOSE_PATIENCE_S: Final = 10.0
 
 
-class Recorder:
-    """Writes the blocks it is given to a float32 WAV file, in order, each at its place in time.
+class Sink(Protocol):
+    """What the recorder's thread hands everything to."""
 
-    A block that finds no room (the disk sleeps) is replaced by silence in the file, so that what follows stays in
-    time, and is counted. When the disk is full the file stays valid and ``failed`` says why it ends.
+    def blocks(self, wet: Floats, dry: Floats | None) -> None:
+        """Sound that was played: wet ``[2, T]``, dry ``[T]`` where it is kept."""
+
+    def lost(self, frames: int) -> None:
+        """So much found no room: the disk slept too long."""
+
+
+class Recorder:
+    """Hands blocks and jobs to a thread of its own, in their order.
+
+    A block that finds no room is counted, and the sink told of the gap at its place.
 
     Args:
-        path: of the WAV file.
-        sample_rate, channels: of the blocks.
-        waiting_blocks: how many blocks may wait for the disk.
-
-    Raises:
-        AudioFileError: when the file cannot be made.
-
-    >>> import tempfile
-    >>> recorder = Recorder(Path(tempfile.mkdtemp()) / "take.wav", 48000, 2)
-    >>> recorder.push(np.zeros((2, 512), np.float32))
-    >>> recorder.close(); recorder.frames
-    512
+        sink: called by the recorder's thread alone.
+        waiting_blocks: how many may wait for the disk.
     """
 
-    def __init__(
-        self, path: Path | str, sample_rate: int = 48000, channels: int = 2, waiting_blocks: int = WAITING_BLOCKS
-    ) -> None:
-        self._writer = WavWriter(path, channels, sample_rate)
+    def __init__(self, sink: Sink, waiting_blocks: int = WAITING_BLOCKS) -> None:
+        self._sink = sink
         self._most = waiting_blocks
-        self._waiting: deque[tuple[int, Floats]] = deque()  # (frames lost before it, block)
-        self._lost_before = 0
+        self._waiting: deque[tuple[Floats, Floats | None] | Job] = deque()
+        self._lost_frames = 0
         self._quit = threading.Event()
-        self.lost_frames = 0
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
-    @property
-    def path(self) -> Path:
-        return self._writer.path
-
-    @property
-    def frames(self) -> int:
-        """Frames in the file so far."""
-        return self._writer.frames
-
-    @property
-    def failed(self) -> str | None:
-        """One sentence about what the file lacks: it ended early, or the disk was too slow; None when it is whole."""
-        if self._writer.failed is not None or not self.lost_frames:
-            return self._writer.failed
-        lost_s = self.lost_frames / self._writer.sample_rate
-        return f"the disk was too slow: {lost_s:.2f} s of {self.path} are silent."
-
-    def push(self, block: Floats) -> None:
-        """Hand over float32 ``[C, T]``; it is copied. Never waits."""
-        if self._quit.is_set() or self._writer.failed is not None:
-            return
+    def push(self, wet: Floats, dry: Floats | None = None) -> None:
+        """Hand over float32 ``[2, T]`` and ``[T]``; both are copied. Never waits."""
         if len(self._waiting) >= self._most:
-            self._lost_before += block.shape[1]
-            self.lost_frames += block.shape[1]
+            self._lost_frames += wet.shape[1]
             return
-        self._waiting.append((self._lost_before, block.copy()))
-        self._lost_before = 0
+        self._tell_of_gap()
+        self._waiting.append((wet.copy(), None if dry is None else dry.copy()))
 
-    def close(self) -> None:
-        """Write what is still waiting and close the file; again does nothing."""
+    def do(self, job: Job) -> None:
+        """Have something done after every block so far, and before the next. Never waits."""
+        self._tell_of_gap()
+        self._waiting.append(job)
+
+    def close(self) -> bool:
+        """Do what is waiting and end the thread; False when the disk does not answer. Again does nothing."""
         self._quit.set()
         self._thread.join(_CLOSE_PATIENCE_S)
+        return not self._thread.is_alive()
+
+    def _tell_of_gap(self) -> None:
+        frames, self._lost_frames = self._lost_frames, 0
+        if frames:
+            self._waiting.append(partial(self._sink.lost, frames))
 
     def _run(self) -> None:
         while not self._quit.wait(_LOOK_S):
-            self._write_waiting()
-        self._write_waiting()
-        self._write_silence(self._lost_before)
-        self._writer.close()
+            self._work()
+        self._work()
 
-    def _write_waiting(self) -> None:
+    def _work(self) -> None:
+        """Everything that waits; blocks that belong together are joined."""
+        joined: list[tuple[Floats, Floats | None]] = []
         while self._waiting:
-            lost_frames, block = self._waiting.popleft()
-            self._write_silence(lost_frames)
-            self._writer.write(block)
+            item = self._waiting.popleft()
+            if callable(item):
+                self._hand_on(joined)
+                item()
+                continue
+            if joined and ((joined[0][1] is None) != (item[1] is None) or len(joined) == BLOCKS_AT_ONCE):
+                self._hand_on(joined)
+            joined.append(item)
+        self._hand_on(joined)
 
-    def _write_silence(self, frames: int) -> None:
-        if frames:
-            self._writer.write(np.zeros((self._writer.channels, frames), np.float32))
+    def _hand_on(self, joined: list[tuple[Floats, Floats | None]]) -> None:
+        if not joined:
+            return
+        dry = [part for _, part in joined if part is not None]
+        self._sink.blocks(np.concatenate([wet for wet, _ in joined], axis=1), np.concatenate(dry) if dry else None)
+        joined.clear()

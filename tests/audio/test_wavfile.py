@@ -112,3 +112,15 @@ def test_writing_after_closing_does_nothing(tmp_path: Path) -> None:
     writer.write(noise(2, 512))
     writer.close()
     assert soundfile.info(tmp_path / "a.wav").frames == 0
+
+
+def test_a_recording_can_be_ended_where_another_one_had_to(tmp_path: Path) -> None:
+    music = noise(1, 1000)
+    writer = WavWriter(tmp_path / "a.wav", 1)
+    writer.write(music)
+    writer.end_at(700)
+    writer.write(music)
+    writer.end_at(300)
+    there, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
+    assert np.array_equal(there, music[0, :700]) and writer.frames == 700 and writer.failed is None
+    assert (tmp_path / "a.wav").stat().st_size == HEADER_BYTES + 700 * 4

@@ -221,21 +221,39 @@ def test_headless_pd_plays_a_live_engine(model: Playable, tmp_path: Path) -> Non
     assert found == [("/distill/temperature", (0.5,)), (SWAP, (0, "2", 1.0)), ("/distill/topk", (3,))]
 
 
-def test_a_recording_started_by_a_message_is_a_whole_file_in_the_library(model: Playable, own_home: Path) -> None:
+def test_a_recording_started_by_a_message_is_a_take_in_the_library_that_replays_bit_for_bit(
+    model: Playable, own_home: Path
+) -> None:
     port = free_port()
     with playing(str(model.path), "--device", "null", "--osc-port", str(port), "--no-midi") as play:
         play.state("sounding")
         with OscClient(port=port) as client:
             client.send("transport/record")
             client.sync(1)
-            time.sleep(1.0)
-            client.send("transport/record")
+            time.sleep(0.4)
+            client.set("temperature", 0.3)
             client.sync(2)
+            time.sleep(0.6)
+            client.send("transport/record")
+            client.sync(3)
         play.process.send_signal(signal.SIGINT)
         assert play.end() == 0
-    (recording,) = (own_home / "takes").glob("*.wav")
-    sound = read_audio(recording, None)
-    assert sound.samples.shape[0] == 2 and sound.samples.shape[1] > 24000 and np.abs(sound.samples).max() > 0
+    (folder,) = (own_home / "takes").iterdir()
+    take = read_take(folder / "take.jsonl")
+    assert [e.address.rsplit("/", 1)[1] for e in take.events] == ["record", "temperature", "record"]
+    (recorded,) = take.recordings
+    assert recorded.frames is not None and recorded.frames > 24000 and not recorded.problem
+    sound = read_audio(folder / recorded.wet, None).samples
+    again = np.concatenate(list(replay(model, take)), axis=1)
+    assert np.array_equal(sound, again[:, recorded.frame : recorded.frame + recorded.frames])
+    assert np.abs(sound).max() > 0
+
+
+def test_a_session_in_which_nothing_was_recorded_leaves_nothing_in_the_library(model: Playable, own_home: Path) -> None:
+    arguments = [str(model.path), "--device", "null", "--osc-port", str(free_port()), "--no-midi", "--seconds", "0.5"]
+    with playing(*arguments) as play:
+        assert play.end() == 0
+    assert list((own_home / "takes").iterdir()) == []
 
 
 def test_a_disk_that_fills_while_recording_stops_the_file_not_the_sound(model: Playable, tmp_path: Path) -> None:

@@ -1,94 +1,89 @@
-"""The recorder: every block at its place, and a disk that sleeps or is full never stops the sound."""
+"""The recorder: everything in its order, in a thread of its own, and a disk that sleeps never stops the sound."""
 
 from __future__ import annotations
 
-import os
 import threading
-from pathlib import Path
 
 import numpy as np
-import pytest
-import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from distill_live.audio import wavfile
 from distill_live.engine.recorder import Recorder
-from distill_live.errors import AudioFileError
+
+Floats = np.ndarray
 
 
-def blocks(count: int, seed: int = 3) -> list[np.ndarray]:
-    rng = np.random.default_rng(seed)
-    return [rng.uniform(-1, 1, (2, 512)).astype(np.float32) for _ in range(count)]
+class Notebook:
+    """A sink that writes down what it is told, and may be made to sleep."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.wet: list[Floats] = []
+        self.asleep, self.awake = threading.Event(), threading.Event()
+        self.awake.set()
+
+    def blocks(self, wet: Floats, dry: Floats | None) -> None:
+        self.asleep.set()
+        assert self.awake.wait(30)
+        self.wet.append(wet)
+        self.lines += [f"{'dry ' if dry is not None else ''}block {value:g}" for value in wet[0, ::512]]
+        if dry is not None:
+            assert np.array_equal(dry, wet[0])
+
+    def lost(self, frames: int) -> None:
+        self.lines.append(f"lost {frames}")
 
 
-def test_what_is_pushed_is_in_the_file_bit_for_bit(tmp_path: Path) -> None:
-    sound = blocks(200)
-    recorder = Recorder(tmp_path / "take.wav", 48000, 2)
-    for block in sound:
-        recorder.push(block)
+def block(value: float) -> Floats:
+    return np.full((2, 512), value, np.float32)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(["block", "dry block", "job"]), max_size=200))
+def test_blocks_and_jobs_are_done_in_the_order_they_came(kinds: list[str]) -> None:
+    notebook = Notebook()
+    recorder = Recorder(notebook)
+    for number, kind in enumerate(kinds):
+        if kind == "job":
+            recorder.do(lambda number=number: notebook.lines.append(f"job {number}"))
+        else:
+            recorder.push(block(number), block(number)[0] if kind == "dry block" else None)
+    assert recorder.close() and recorder.close()
+    assert notebook.lines == [f"{kind} {number}" for number, kind in enumerate(kinds)]
+
+
+def test_a_block_may_be_used_again_at_once() -> None:
+    notebook = Notebook()
+    recorder = Recorder(notebook)
+    one = block(0.5)
+    recorder.push(one, one[0])
+    one[:] = 9
     recorder.close()
+    assert np.concatenate(notebook.wet).max() == 0.5
+
+
+def test_blocks_are_joined_so_that_the_thread_asks_seldom_for_the_interpreter() -> None:
+    notebook = Notebook()
+    notebook.awake.clear()
+    recorder = Recorder(notebook)
+    recorder.push(block(0))
+    assert notebook.asleep.wait(30)
+    for value in range(1, 130):
+        recorder.push(block(value))
+    notebook.awake.set()
     recorder.close()
-    read, rate = soundfile.read(tmp_path / "take.wav", dtype="float32", always_2d=True)
-    assert rate == 48000
-    assert np.array_equal(read.T, np.concatenate(sound, axis=1))
-    assert recorder.failed is None
+    assert [wet.shape[1] // 512 for wet in notebook.wet] == [1, 64, 64, 1]
 
 
-def test_a_block_may_be_used_again_at_once(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path / "take.wav")
-    block = np.full((2, 512), 0.5, np.float32)
-    recorder.push(block)
-    block[:] = 9
+def test_what_finds_no_room_is_a_gap_at_its_place() -> None:
+    notebook = Notebook()
+    notebook.awake.clear()
+    recorder = Recorder(notebook, waiting_blocks=4)
+    recorder.push(block(0))
+    assert notebook.asleep.wait(30)  # block 0 is with the disk, 1..4 wait, 5..8 find no room
+    for value in range(1, 9):
+        recorder.push(block(value))
+    recorder.do(lambda: notebook.lines.append("job"))
+    notebook.awake.set()
     recorder.close()
-    assert soundfile.read(tmp_path / "take.wav")[0].max() == 0.5
-
-
-def test_a_disk_that_sleeps_costs_silence_not_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    awake, asleep = threading.Event(), threading.Event()
-    write = wavfile.WavWriter.write
-
-    def slow(self: wavfile.WavWriter, samples: np.ndarray) -> None:
-        asleep.set()
-        assert awake.wait(30)
-        write(self, samples)
-
-    monkeypatch.setattr(wavfile.WavWriter, "write", slow)
-    recorder = Recorder(tmp_path / "take.wav", waiting_blocks=4)
-    sound = blocks(10)
-    recorder.push(sound[0])
-    assert asleep.wait(30)  # block 0 is with the disk, 1..4 wait, 5..8 find no room
-    for block in sound[1:9]:
-        recorder.push(block)
-    awake.set()
-    recorder.close()
-    read = soundfile.read(tmp_path / "take.wav", dtype="float32")[0].T
-    assert np.array_equal(read[:, : 5 * 512], np.concatenate(sound[:5], axis=1))
-    assert read.shape[1] == 9 * 512
-    assert not read[:, 5 * 512 :].any()
-    assert recorder.lost_frames == 4 * 512
-    assert "too slow" in str(recorder.failed)
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_is_said_and_the_sound_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = Recorder(tmp_path / "take.wav")
-    full = os.open("/dev/full", os.O_WRONLY)
-    write_all = wavfile.WavWriter._write_all
-
-    def onto_a_full_disk(file: object, data: bytes) -> None:
-        if len(data) > wavfile.HEADER_BYTES:
-            os.write(full, data)
-        write_all(file, data)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(wavfile.WavWriter, "_write_all", staticmethod(onto_a_full_disk))
-    for block in blocks(50):
-        recorder.push(block)
-    recorder.close()
-    os.close(full)
-    assert str(tmp_path / "take.wav") in str(recorder.failed)
-    assert soundfile.info(tmp_path / "take.wav").frames == recorder.frames
-
-
-def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(AudioFileError, match="choose another place"):
-        Recorder(tmp_path / "file" / "take.wav")
+    assert notebook.lines == ["block 0", *(f"block {value}" for value in range(1, 5)), "lost 2048", "job"]
