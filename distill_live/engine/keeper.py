@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from distill_live.audio.digest import SoundDigest
 from distill_live.engine.performance import RECORD
 from distill_live.engine.stems import Stems
+from distill_live.engine.takes import store_model
 from distill_live.errors import AudioFileError
 from distill_live.events import ControlEvent
 from distill_live.takelog import ModelNote, Recording, TakeWriter
@@ -30,6 +32,7 @@ class Keeper:
 
     Args:
         logs: where the take's lines go; none, one or several.
+        folder: the take's own, where its models are stored; None for none.
 
     Attributes:
         frames: of the take, so far.
@@ -37,7 +40,8 @@ class Keeper:
         troubles: sentences that nobody has been told yet.
     """
 
-    def __init__(self, logs: Sequence[TakeWriter]) -> None:
+    def __init__(self, logs: Sequence[TakeWriter], folder: Path | None = None) -> None:
+        self.folder = folder
         self.frames = 0
         self.over = 0
         self.troubles: deque[str] = deque()
@@ -75,9 +79,16 @@ class Keeper:
         self._write(lambda log: log.asset(sha256, body))
 
     def model(self, sha256: str, note: ModelNote) -> None:
-        """``note.path`` may be relative to where the program was started."""
+        """A model that the take crosses over into; ``note.path`` may be relative to where the program was started."""
         whole = replace(note, path=os.path.abspath(note.path))
         self._write(lambda log: log.model(sha256, whole))
+        self.store(sha256, Path(whole.path))
+
+    def store(self, sha256: str, path: Path) -> None:
+        """Lay a model beside the log."""
+        trouble = store_model(self.folder, sha256, path) if self.folder is not None else ""
+        if trouble:
+            self.troubles.append(trouble)
 
     def _write(self, line: Callable[[TakeWriter], None]) -> None:
         for log in list(self._logs):

@@ -56,12 +56,14 @@ class Tape:
         stems = Stems(record, None, self._rate) if record else None
         self._asked_to_keep = record is not None and log is None  # the folder's log is then the recording's only one
         self.folder, own, trouble = _own_log(folder, header)
-        self._keeper = Keeper([*asked_for, *own])
+        self._keeper = Keeper([*asked_for, *own], self.folder)
         self._keeper.troubles.extend(trouble)
         self._recorder = Recorder(self._keeper)
         self._frames = self._began = self._number = 0
         self._wet: Path | None = None
         self._closed = False
+        if header.get("model_path"):
+            self._recorder.do(partial(self._keeper.store, header["model"], Path(header["model_path"])))
         if record is not None and stems is not None:
             self._begin(Recording(1, 0, str(record.absolute())), record, lambda: stems, "engine")
 

@@ -14,10 +14,11 @@ from distill_live.audio.files import read_audio, write_audio
 from distill_live.control.client import OscClient
 from distill_live.engine.params import load_all
 from distill_live.engine.replay import replay
-from distill_live.events import param_address, read_take
+from distill_live.events import param_address
 from distill_live.models.playable import Playable
 from distill_live.presets.preset import Preset, belongs
 from distill_live.presets.shelf import read_preset, save_preset
+from distill_live.takelog import read_take
 from tests.e2e.playing import free_port, playing
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("own_home", "live_numbers")]
