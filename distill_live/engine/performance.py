@@ -279,6 +279,8 @@ class Performance:
         codes = self.assets.get(str(args[2])) if len(args) == 3 else self.model.sound(name)
         if codes is None:
             raise UnknownNameError(f"there is no sound {name!r}", fix="/distill/bank/list shows what there is")
+        if not self.model.can_play(codes):
+            raise ParamError(f"the sound {name!r} does not fit {self.model.name}", fix="encode it with this model")
         self._fill(number, Slot(name, codes))
         return (SLOT_LABELS[number], *args[1:])
 
@@ -357,7 +359,7 @@ class Performance:
 
     def _hear(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
         shape = (self.model.rows, self.model.levels)
-        codes = np.array([int(code) for code in args], np.int64)
+        codes = np.array([-1 if isinstance(code, str) else int(code) for code in args], np.int64)
         if codes.size != shape[0] * shape[1] or codes.min() < 0 or codes.max() >= self.model.codebook_size:
             raise ParamError(f"a column of {self.model.name} is {shape[0]} x {shape[1]} codes", fix="restore the log")
         self.voice.hear(codes.reshape(shape).astype(np.int16))
@@ -375,6 +377,8 @@ class Performance:
         return ()
 
     def _retire(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
+        if len(args) != 2:
+            raise ParamError("an effect is taken out by its name and why", fix="restore the log")
         self.chain.retire(str(args[0]), str(args[1]))
         return args
 

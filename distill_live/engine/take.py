@@ -70,12 +70,17 @@ def header(model: Playable, start: TakeStart, device_block: int = 0) -> dict[str
         "bank": [name for name, _ in model.sounds[:16]],
         "level_names": list(model.level_names),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "distill_live": distill_live.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-        },
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """What the samples of a take depend on beside its log and its models."""
+    return {
+        "distill_live": distill_live.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
     }
 
 

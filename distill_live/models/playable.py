@@ -93,6 +93,11 @@ class Playable:
         rate = self.mel.frames_per_second / self.frames_per_column
         return Guard(guard_config(rate, self.training_grids))
 
+    def can_play(self, codes: NDArray[np.int16]) -> bool:
+        """Whether codes ``[W, H, Q]`` index these codebooks (-1 mutes a level)."""
+        fits = codes.ndim == 3 and codes.shape[1:] == (self.rows, self.levels) and codes.size > 0
+        return bool(fits and codes.min() >= -1 and codes.max() < self.codebook_size)
+
     def sound(self, name: str) -> NDArray[np.int16] | None:
         """The codes of the corpus recording of that name (with or without its suffix), or None."""
         for known, codes in self.sounds:
