@@ -33,6 +33,28 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+def parse_moment(text: str, sample_rate: int = 48000) -> int:
+    """A moment as a frame: ``12.5``, ``90s`` or ``1m30s`` from the start, or a frame itself, ``48128f``.
+
+    >>> parse_moment("1.5"), parse_moment("2m"), parse_moment("48128f"), parse_moment("0")
+    (72000, 5760000, 48128, 0)
+
+    Raises:
+        UsageError: for anything else.
+    """
+    tidy = text.strip().lower()
+    if re.fullmatch(r"\d{1,15}f", tidy):
+        return int(tidy[:-1])
+    if re.fullmatch(r"0+(\.0*)?s?", tidy):
+        return 0
+    try:
+        return round(parse_duration(tidy) * sample_rate)
+    except UsageError:
+        raise UsageError(
+            f"{text[:40]!r} is not a moment", fix="write e.g. 12.5, 90s, 1m30s, or a frame: 48128f"
+        ) from None
+
+
 def spoken_duration(seconds: float) -> str:
     """Seconds as people read them.
 

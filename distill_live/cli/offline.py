@@ -44,6 +44,28 @@ def _as_asset(performance: Performance, name: str) -> tuple[str, ...]:
     return () if model.sound(name) is not None else (performance.add_asset(sound_codes(model, sound_path(name))),)
 
 
+class Progress:
+    """How far a rendering is, on a terminal: once a second of sound.
+
+    Args:
+        frames: there will be.
+    """
+
+    def __init__(self, frames: int) -> None:
+        self._frames, self._said = frames, 0
+
+    def at(self, frame: int) -> None:
+        """So much is rendered."""
+        if sys.stderr.isatty() and frame - self._said >= RATE:
+            self._said = frame
+            print(f"\r{frame / RATE:6.0f} of {self._frames / RATE:.0f} s", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Leave the line as it was."""
+        if self._said:
+            print("\r" + " " * 30 + "\r", end="", file=sys.stderr)
+
+
 def write_blocks(out: Path, blocks: Iterable[npt.NDArray[np.float32]], frames: int) -> int:
     """Write blocks ``[C, n]`` as they come, with progress on a terminal; returns the frames written.
 
@@ -51,17 +73,14 @@ def write_blocks(out: Path, blocks: Iterable[npt.NDArray[np.float32]], frames: i
         AudioFileError: the file cannot be written to its end; what was written so far is a valid file.
     """
     writer: WavWriter | None = None
-    written = said = 0
+    progress, written = Progress(frames), 0
     for block in blocks:
         if writer is None:
             writer = WavWriter(out, block.shape[0], RATE)
         writer.write(block)
         written += block.shape[1]
-        if sys.stderr.isatty() and written - said >= RATE:
-            said = written
-            print(f"\r{written / RATE:6.0f} of {frames / RATE:.0f} s", end="", file=sys.stderr, flush=True)
-    if said:
-        print("\r" + " " * 30 + "\r", end="", file=sys.stderr)
+        progress.at(written)
+    progress.clear()
     if writer is None:
         raise AudioFileError("there is nothing to render", fix="ask for more than 0 seconds")
     writer.close()

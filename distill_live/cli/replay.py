@@ -1,55 +1,76 @@
-"""``distill-live replay``: a take again from its log."""
+"""``distill-live replay``: a take again from its log, bit for bit, or varied."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
-from distill_live.errors import TakeError
+from distill_live.cli.durations import parse_moment
+from distill_live.cli.settings import parse_settings
+from distill_live.errors import TakeError, UsageError
 
 
 @click.command(
     "replay",
     epilog="""\b
 Example:
-  distill-live replay take.jsonl --out again.wav""",
+  distill-live replay 2026-07-25-173206
+  distill-live replay take.jsonl --out again.wav
+  distill-live replay take.jsonl --recording 1 --stems --out chorus.wav
+  distill-live replay take.jsonl --from 1m30s --to 2m --out solo.wav
+  distill-live replay take.jsonl --set temperature=0.4 --seed 9 --out calmer.wav --log calmer.jsonl
+  distill-live replay take.jsonl --model bells --out bells.wav""",
 )
-@click.argument("log", type=click.Path(path_type=Path))
+@click.argument("take")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="WAV file (float32, stereo).")
+@click.option("--stems", is_flag=True, help="Write OUT-wet.wav and OUT-dry.wav (what went into the effects) instead.")
+@click.option("--set", "settings", multiple=True, metavar="ID=VALUE", help="Hold a value fast; may be given often.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Throw other dice.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="WAV file (float32, stereo)."
+    "--model",
+    "models",
+    multiple=True,
+    metavar="MODEL",
+    help="A model of the take that is not where it was, or another one to play it with.",
 )
-@click.option("--model", help="The model, when it no longer lies where the take says.")
-def command(log: Path, out: Path, model: str | None) -> None:
-    """Render the take in LOG again: the very samples that were played."""
-    from distill_live.cli.offline import EffectsSay, open_model, write_blocks
-    from distill_live.engine.replay import replay
-    from distill_live.engine.take import check_model
-    from distill_live.takelog import read_take
+@click.option("--from", "start", metavar="TIME", help="Write from here on: 12.5, 1m30s, or a frame: 48128f.")
+@click.option("--to", "stop", metavar="TIME", help="Write up to here.")
+@click.option("--recording", type=click.IntRange(1), metavar="N", help="Write what was recorded as number N.")
+@click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Write the log of what is rendered.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was rendered as JSON.")
+def command(
+    take: str,
+    out: Path | None,
+    stems: bool,
+    settings: tuple[str, ...],
+    seed: int | None,
+    models: tuple[str, ...],
+    start: str | None,
+    stop: str | None,
+    recording: int | None,
+    log: Path | None,
+    as_json: bool,
+) -> None:
+    """Render TAKE again (a log, its folder, or a name that `takes` lists) and compare it with what was played.
 
-    take = read_take(log)
-    playable = open_model(model or find_model(take.header))
-    check_model(take, playable)
-    frames = take.frames or 0
-    written = write_blocks(out, replay(playable, take, EffectsSay()), frames)
-    ending = "" if take.frames is not None else " (the log was cut off: to its last event and a second more)"
-    print(f"{out}: {written / 48000:.2f} s, {len(take.events)} events{ending}")
+    Without options it is the take again, to the last bit. With --set, --seed or another --model it is a variation: what
+    is given is held fast throughout, and whatever would move it is left out.
+    """
+    if stems and out is None:
+        raise UsageError("--stems needs a place", fix="give --out FILE")
+    if recording is not None and (start or stop):
+        raise UsageError("--recording is a stretch of its own", fix="leave out --from and --to")
+    pins = parse_settings(settings) | ({} if seed is None else {"seed": seed})
+    from distill_live.cli.rerun import Rerun, Wish
+    from distill_live.engine.takes import find_take
 
-
-def find_model(header: dict[str, object]) -> str | None:
-    """The model a take was played with: where it lay, in the library, or the factory model (None)."""
-    from distill_live.models.file import read_model
-    from distill_live.models.library import factory_path, list_models
-
-    wanted, path = header.get("model"), Path(str(header.get("model_path", "")))
-    if path.suffix == ".distill" and path.is_file() and read_model(path).sha256 == wanted:
-        return str(path)
-    if factory_path().is_file() and read_model(factory_path()).sha256 == wanted:
-        return None
-    for listed in list_models():
-        if listed.model is not None and listed.model.sha256 == wanted:
-            return str(listed.path)
-    raise TakeError(
-        f"the model of this take ({header.get('model_name')}, {str(wanted)[:12]}) is not where it was",
-        fix="give it with --model",
-    )
+    first, last = (None if text is None else parse_moment(text) for text in (start, stop))
+    outcome = Rerun(find_take(take), Wish(pins, models, first, last, recording, out, stems, log)).run()
+    if as_json:
+        print(json.dumps(outcome.to_json()))
+    elif outcome.same is not False:
+        print(outcome.sentence)
+    if outcome.same is False:
+        raise TakeError(outcome.sentence, fix="take sha256 out of the log's last line if an edit of it is meant")

@@ -12,8 +12,8 @@ import pytest
 
 from distill_live.control.client import OscClient
 from distill_live.effects.hosted import put_plugin
-from distill_live.events import read_take
 from distill_live.models.playable import Playable
+from distill_live.takelog import read_take
 from tests.e2e.playing import free_port, playing
 from tests.effects import zam
 
