@@ -1,7 +1,7 @@
 """The recorder's thread: what is played goes to it block by block, and it does everything that may wait for a disk.
 
-Knows nothing of files: a ``Sink`` gets the blocks, and jobs (a log line, a recording that begins) are done at their
-place between them. ``push`` and ``do`` belong to the render loop and never wait, ``close`` to whoever made it.
+Knows nothing of files: a ``Sink`` gets the blocks; jobs are done in their order, some at their very place between two
+blocks. ``push``, ``do`` and ``note`` belong to the render loop and never wait, ``close`` to whoever made it.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Job = Callable[[], None]
 
 WAITING_BLOCKS: Final = 4096  # 44 s of blocks of 512 at 48 kHz: longer than any disk sleeps
 BLOCKS_AT_ONCE: Final = 64  # joined before they are handed on: one call that waits for a lock instead of many
-_LOOK_S: Final = 0.05
+_LOOK_S: Final = 0.1  # what a process that is killed has not yet written; half of it costs half as much again
 _CLOSE_PATIENCE_S: Final = 10.0
 
 
@@ -28,7 +27,7 @@ class Sink(Protocol):
     """What the recorder's thread hands everything to."""
 
     def blocks(self, wet: Floats, dry: Floats | None) -> None:
-        """Sound that was played: wet ``[2, T]``, dry ``[T]`` where it is kept."""
+        """Sound that was played: wet ``[2, T]`` (in memory as files hold it), dry ``[T]`` where it is kept."""
 
     def lost(self, frames: int) -> None:
         """So much found no room: the disk slept too long."""
@@ -47,7 +46,7 @@ class Recorder:
     def __init__(self, sink: Sink, waiting_blocks: int = WAITING_BLOCKS) -> None:
         self._sink = sink
         self._most = waiting_blocks
-        self._waiting: deque[tuple[Floats, Floats | None] | Job] = deque()
+        self._waiting: deque[_Block | _Job] = deque()
         self._lost_frames = 0
         self._quit = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -59,12 +58,16 @@ class Recorder:
             self._lost_frames += wet.shape[1]
             return
         self._tell_of_gap()
-        self._waiting.append((wet.copy(), None if dry is None else dry.copy()))
+        self._waiting.append(_Block(wet.copy(), None if dry is None else dry.copy()))
 
-    def do(self, job: Job) -> None:
-        """Have something done after every block so far, and before the next. Never waits."""
+    def do(self, job: Callable[[], None]) -> None:
+        """Have something done after every block and job so far, and before the next. Never waits."""
         self._tell_of_gap()
-        self._waiting.append(job)
+        self._waiting.append(_Job(job, between_blocks=True))
+
+    def note(self, job: Callable[[], None]) -> None:
+        """Have something done after every job so far; the blocks so far may follow it. Never waits."""
+        self._waiting.append(_Job(job, between_blocks=False))
 
     def close(self) -> bool:
         """Do what is waiting and end the thread; False when the disk does not answer. Again does nothing."""
@@ -75,7 +78,7 @@ class Recorder:
     def _tell_of_gap(self) -> None:
         frames, self._lost_frames = self._lost_frames, 0
         if frames:
-            self._waiting.append(partial(self._sink.lost, frames))
+            self._waiting.append(_Job(partial(self._sink.lost, frames), between_blocks=True))
 
     def _run(self) -> None:
         while not self._quit.wait(_LOOK_S):
@@ -84,21 +87,33 @@ class Recorder:
 
     def _work(self) -> None:
         """Everything that waits; blocks that belong together are joined."""
-        joined: list[tuple[Floats, Floats | None]] = []
+        joined: list[_Block] = []
         while self._waiting:
             item = self._waiting.popleft()
-            if callable(item):
-                self._hand_on(joined)
-                item()
+            if isinstance(item, _Block):
+                if joined and ((joined[0].dry is None) != (item.dry is None) or len(joined) == BLOCKS_AT_ONCE):
+                    self._hand_on(joined)
+                joined.append(item)
                 continue
-            if joined and ((joined[0][1] is None) != (item[1] is None) or len(joined) == BLOCKS_AT_ONCE):
+            if item.between_blocks:
                 self._hand_on(joined)
-            joined.append(item)
+            item.do()
         self._hand_on(joined)
 
-    def _hand_on(self, joined: list[tuple[Floats, Floats | None]]) -> None:
+    def _hand_on(self, joined: list[_Block]) -> None:
         if not joined:
             return
-        dry = [part for _, part in joined if part is not None]
-        self._sink.blocks(np.concatenate([wet for wet, _ in joined], axis=1), np.concatenate(dry) if dry else None)
+        as_in_files = np.concatenate([np.ascontiguousarray(block.wet.T) for block in joined])
+        dry = [block.dry for block in joined if block.dry is not None]
+        self._sink.blocks(as_in_files.T, np.concatenate(dry) if dry else None)
         joined.clear()
+
+
+class _Block(NamedTuple):  # made by the render thread: a frozen dataclass takes four times as long
+    wet: Floats
+    dry: Floats | None
+
+
+class _Job(NamedTuple):
+    do: Callable[[], None]
+    between_blocks: bool

@@ -79,16 +79,16 @@ class Tape:
 
     def event(self, event: ControlEvent) -> None:
         """Log an event as ``Performance.apply`` gave it back."""
-        self._recorder.do(partial(self._keeper.event, event))
+        self._recorder.note(partial(self._keeper.event, event))
 
     def asset(self, sha256: str, body: dict[str, Any]) -> None:
         """Store something that came in from outside, before the first event that names it."""
-        self._recorder.do(partial(self._keeper.asset, sha256, body))
+        self._recorder.note(partial(self._keeper.asset, sha256, body))
 
     def model(self, model: Playable) -> None:
         """Note a model, before the event that crosses over into it."""
         note = ModelNote(model.name, str(model.path))
-        self._recorder.do(partial(self._keeper.model, model.sha256, note))
+        self._recorder.note(partial(self._keeper.model, model.sha256, note))
 
     def start_recording(self, source: str = "osc") -> str:
         """Record from the next block on; says where to.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -19,6 +21,7 @@ from distill_live.control.client import OscClient
 from distill_live.engine.performance import BLOCK, SWAP
 from distill_live.engine.replay import replay
 from distill_live.engine.take import start_of
+from distill_live.engine.takes import list_takes
 from distill_live.events import ControlEvent
 from distill_live.models.playable import Playable
 from distill_live.takelog import Take, read_take
@@ -247,6 +250,41 @@ def test_a_recording_started_by_a_message_is_a_take_in_the_library_that_replays_
     again = np.concatenate(list(replay(model, take)), axis=1)
     assert np.array_equal(sound, again[:, recorded.frame : recorded.frame + recorded.frames])
     assert np.abs(sound).max() > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_an_engine_that_is_killed_while_recording_leaves_a_take_that_replays_to_the_bits_of_its_file(
+    model: Playable, own_home: Path
+) -> None:
+    port = free_port()
+    with playing(str(model.path), "--device", "null", "--osc-port", str(port), "--no-midi") as play:
+        play.state("sounding")
+        (log,) = (own_home / "takes").glob("*/take.jsonl")
+        with OscClient(port=port) as client:
+            client.send("transport/record")
+            client.set("topk", 2)
+            client.sync(1)
+            time.sleep(1.3)
+        os.kill(process_that_writes(log), signal.SIGKILL)
+        play.state("relaunch")
+        play.process.send_signal(signal.SIGINT)
+        assert play.end() == 0
+    (line,) = [line for line in list_takes() if line.log == log]
+    assert line.state == "cut off" and line.take is not None
+    (recorded,) = line.take.recordings
+    assert recorded.frames is not None and recorded.frames >= 48000
+    again = np.concatenate(list(replay(model, line.take)), axis=1)
+    stretch = again[:, recorded.frame : recorded.frame + recorded.frames]
+    assert np.array_equal(read_audio(log.parent / recorded.wet, None).samples, stretch)
+
+
+def process_that_writes(log: Path) -> int:
+    """The engine, seen from outside: whoever has the log open."""
+    for handle in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # processes come and go
+            if handle.readlink() == log:
+                return int(handle.parts[2])
+    raise AssertionError(f"nobody writes {log}")
 
 
 def test_a_session_in_which_nothing_was_recorded_leaves_nothing_in_the_library(model: Playable, own_home: Path) -> None:

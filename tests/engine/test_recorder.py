@@ -52,6 +52,25 @@ def test_blocks_and_jobs_are_done_in_the_order_they_came(kinds: list[str]) -> No
     assert notebook.lines == [f"{kind} {number}" for number, kind in enumerate(kinds)]
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(["block", "note", "job"]), max_size=100))
+def test_notes_keep_their_order_among_jobs_and_never_wait_for_blocks(kinds: list[str]) -> None:
+    notebook = Notebook()
+    recorder = Recorder(notebook)
+    for number, kind in enumerate(kinds):
+        if kind == "block":
+            recorder.push(block(number))
+        else:
+            (recorder.do if kind == "job" else recorder.note)(
+                lambda line=f"{kind} {number}": notebook.lines.append(line)  # type: ignore[misc]
+            )
+    recorder.close()
+    wanted = [f"{kind} {number}" for number, kind in enumerate(kinds)]
+    assert [line for line in notebook.lines if "note" not in line] == [line for line in wanted if "note" not in line]
+    assert [line for line in notebook.lines if "block" not in line] == [line for line in wanted if "block" not in line]
+    assert all(notebook.lines.index(line) <= at for at, line in enumerate(wanted) if "note" in line)
+
+
 def test_a_block_may_be_used_again_at_once() -> None:
     notebook = Notebook()
     recorder = Recorder(notebook)
