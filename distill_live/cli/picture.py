@@ -13,7 +13,7 @@ import numpy.typing as npt
 from distill_live.audio.files import read_audio
 from distill_live.audio.mel import MelConfig, log_mel
 from distill_live.cli.offline import open_model
-from distill_live.engine.performance import BLOCK, Performance
+from distill_live.engine.performance import BLOCK, RECORD, Performance
 from distill_live.engine.replay import replay
 from distill_live.takelog import Take, read_take
 
@@ -89,6 +89,8 @@ def _mark_events(axes: Any, take: Take, names: list[str]) -> None:
     shown_at: dict[str, float] = {}
     row = 0
     for event in take.events:
+        if event.address == RECORD:  # changes no sample
+            continue
         at = event.frame / RATE
         for ax in axes:
             ax.axvline(at, color="white", linewidth=0.4, alpha=0.6)

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from distill_live.cli.offline import RATE, EffectsSay, Progress
+from distill_live.effects.params import STANDARD_ORDER
 from distill_live.engine.cast import find_models, roles
 from distill_live.engine.live_setup import prepare_live
 from distill_live.engine.replay import Rendition, length_of, performance_of
 from distill_live.engine.stems import Stems
-from distill_live.engine.take import versions
+from distill_live.engine.take import start_of, versions
 from distill_live.engine.takes import file_digest, settled
 from distill_live.engine.variation import Pins, vary
 from distill_live.errors import AudioFileError, UsageError
@@ -226,9 +227,12 @@ class Rerun:
         moved = [
             f"{name} was {str(then[name])[:40]}, is {now[name]}"
             for name in now
-            if name in then and then[name] != now[name]
+            if then.get(name, now[name]) != now[name]
         ]
-        return "the log was edited, or this is another build" + (f" ({'; '.join(moved)})" if moved else "")
+        build = f"this is another build ({'; '.join(moved)})" if moved else "this is another build"
+        hosted = ", ".join(name for name in start_of(self.original).effects if name not in STANDARD_ORDER)
+        reasons = ["the log was edited", build, *([f"{hosted} may never sound the same twice"] if hosted else [])]
+        return ", or ".join(reasons)
 
 
 def _beside(out: Path, what: str) -> Path:
