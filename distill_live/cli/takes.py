@@ -93,11 +93,12 @@ def _summary(line: Any) -> dict[str, Any]:
     if line.take is None:
         return {**made, "problem": line.problem}
     take = line.take
+    params = take.header.get("params")
     facts = {
         "seconds": line.frames / RATE,
         "state": line.state,
         "model": str(take.header.get("model_name", "")),
-        "seed": take.header.get("seed"),
+        "seed": (params if isinstance(params, dict) else {}).get("seed", take.header.get("seed")),
         "events": len(take.events),
         "recordings": [_recording(recording, line.log.parent) for recording in take.recordings],
     }
@@ -129,8 +130,9 @@ def _page(line: Any) -> list[str]:
     page = [f"{facts['name']}, {line.when.astimezone():%Y-%m-%d %H:%M:%S}: {facts['seconds']:.2f} s, {facts['state']}"]
     page.append(f"model   {facts['model']} ({str(head.get('model'))[:12]}), seed {facts['seed']}")
     params = head.get("params")
-    if isinstance(params, dict) and params:
-        page.append(f"began   {', '.join(f'{name}={value}' for name, value in params.items())}")
+    began = [f"{name}={value}" for name, value in params.items() if name != "seed"] if isinstance(params, dict) else []
+    if began:
+        page.append(f"began   {', '.join(began)}")
     varied = head.get("variation_of")
     if isinstance(varied, dict):
         page.append(f"varies  the take of {varied.get('created')}: {'; '.join(map(str, varied.get('changes', [])))}")

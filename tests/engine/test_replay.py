@@ -94,6 +94,18 @@ def test_everything_that_came_in_is_in_the_take_and_the_recording_is_a_part_of_i
         assert np.array_equal(soundfile.read(played.folder / file, dtype="float32")[0], sound)
 
 
+def test_a_take_that_goes_on_after_a_crash_replays_to_the_same_bits(model: Playable, tmp_path: Path) -> None:
+    before = Performance(model, 7, {"level.0.hold": True})
+    for block in range(50):
+        if block == 40:
+            before.apply(param("freeze", True))
+        before.render_block()
+    start = TakeStart(7, before.params.snapshot(), memory=before.memory)
+    played = play_take(model, tmp_path, {20: [param("freeze", False)], 30: [param("level.0.hold", False)]}, start=start)
+    take = read_take(played.log)
+    assert np.array_equal(np.concatenate(list(replay(model, take)), axis=1), played.wet)
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.tuples(st.integers(0, 10_000), st.integers(0, 10_240)).filter(lambda ends: ends[0] < ends[1]))
 def test_a_stretch_has_the_bits_it_has_in_the_whole(model: Playable, ends: tuple[int, int]) -> None:

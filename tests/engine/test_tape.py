@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from distill_live.audio import wavfile
 from distill_live.audio.wavfile import HEADER_BYTES
@@ -80,6 +82,45 @@ def test_a_recording_is_wet_and_dry_of_the_frames_that_the_log_says(tmp_path: Pa
         assert np.array_equal(read(folder / r.wet), stretch[:2]) and np.array_equal(read(folder / r.dry), stretch[2:])
         assert r.sha256 == digest(stretch[:2]) and r.problem == ""
     assert take.frames == 26624 and take.sha256 == digest(SOUND[:2, :26624])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(["start", "stop", "event"]) | st.integers(1, 12), max_size=20), st.booleans())
+def test_whatever_hands_do_each_recording_is_the_stretch_that_the_log_says(
+    tmp_path_factory: pytest.TempPathFactory, deeds: list[str | int], with_log: bool
+) -> None:
+    place = tmp_path_factory.mktemp("tape")
+    player = Player(Tape(place / "t.jsonl" if with_log else None, None, HEADER, place / "takes"))
+    wanted: list[list[int]] = []
+    for deed in deeds:
+        at = player.blocks * 512
+        if deed == "start" and not player.tape.recording:
+            wanted.append([at])
+        elif deed == "stop" and player.tape.recording:
+            wanted[-1].append(at)
+        do(player, deed)
+    assert player.close(keep=True) == []
+    end = player.blocks * 512
+    folder, take = only_take(place / "takes")
+    assert [[r.frame, r.frame + (r.frames or 0)] for r in take.recordings] == [[*w, end][:2] for w in wanted]
+    for r in take.recordings:
+        stretch = SOUND[:, r.frame : r.frame + (r.frames or 0)]
+        assert np.array_equal(read(folder / r.wet), stretch[:2]) and r.sha256 == digest(stretch[:2])
+        assert r.dry == "" or np.array_equal(read(folder / r.dry), stretch[2:])
+    assert take.frames == end and take.sha256 == digest(SOUND[:2, :end])
+    if with_log:
+        assert (place / "t.jsonl").read_bytes() == (folder / "take.jsonl").read_bytes()
+
+
+def do(player: Player, deed: str | int) -> None:
+    if isinstance(deed, int):
+        player.play(deed)
+    elif deed == "event":
+        player.tape.event(ControlEvent(player.blocks * 512, "/distill/mix", (0.5,)))
+    elif deed == "start":
+        player.tape.start_recording()
+    else:
+        player.tape.stop_recording()
 
 
 def test_a_take_in_which_nothing_was_recorded_leaves_nothing(tmp_path: Path) -> None:
