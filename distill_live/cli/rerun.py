@@ -229,7 +229,7 @@ class Rerun:
             for name in now
             if then.get(name, now[name]) != now[name]
         ]
-        build = f"this is another build ({'; '.join(moved)})" if moved else "this is another build"
+        build = f"this is another build ({'; '.join(moved)})" if moved else "this is another processor"
         hosted = ", ".join(name for name in start_of(self.original).effects if name not in STANDARD_ORDER)
         reasons = ["the log was edited", build, *([f"{hosted} may never sound the same twice"] if hosted else [])]
         return ", or ".join(reasons)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
+import functools
+import hashlib
 import platform
 import zlib
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ from distill_live.params import Value
 from distill_live.takelog import Take
 
 MAX_CODES = 4_000_000
+SOUNDING_ROOMS = ("audio", "codec", "codes", "effects", "engine", "models", "prior", "vocoder")
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,25 @@ def header(model: Playable, start: TakeStart, device_block: int = 0) -> dict[str
 
 
 def versions() -> dict[str, str]:
-    """What the samples of a take depend on beside its log and its models."""
+    """What the samples of a take depend on beside its log, its models and the processor."""
     return {
         "distill_live": distill_live.__version__,
+        "build": build(),
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
+
+
+@functools.cache
+def build() -> str:
+    """What identifies the code that makes the sound, whatever the version says: twelve digits of its digest."""
+    digest = hashlib.sha256()
+    package = Path(distill_live.__file__).parent
+    for room in SOUNDING_ROOMS:
+        for path in sorted((package / room).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def start_of(take: Take) -> TakeStart:
