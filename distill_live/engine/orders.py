@@ -91,7 +91,7 @@ class Orders:
     def _fetched_first(self, address: str, args: tuple[Value, ...], source: str) -> bool:
         """Whether this had to be sent for, or is not the performance's to do."""
         if address == RECORD:
-            self._record(args)
+            self._record(args, source)
         elif address == BANK_LOAD and len(args) == 2 and self.performance.model.sound(str(args[1])) is None:
             self._send_for(str(args[0]), str(args[1]))
         elif address == MODEL_LOAD and source != MACHINE:
@@ -128,9 +128,9 @@ class Orders:
 
     # ------------------------------------------------------------------ recording
 
-    def _record(self, args: tuple[Value, ...]) -> None:
+    def _record(self, args: tuple[Value, ...], source: str) -> None:
         wanted = bool(args[0]) if args else not self.tape.recording
-        text = self.tape.start_recording() if wanted else self.tape.stop_recording()
+        text = self.tape.start_recording(source) if wanted else self.tape.stop_recording(source)
         self.reports.recording = self.tape.recording
         self.bridge.send({"type": "done", "address": RECORD, "args": [self.tape.recording, text]})
         self.reports.say(text)

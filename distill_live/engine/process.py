@@ -95,10 +95,12 @@ def run_engine(settings: EngineSettings, supervisor: End, bridge: End, loader: E
         up.send({"type": "engine", "state": "failed", "message": str(error)})
         return
     up.send({"type": "engine", "state": "ready", "messages": [f"The engine has {request_realtime(ENGINE_PRIORITY)}"]})
+    cleanly = False
     try:
         loop.run()
+        cleanly = True
     finally:
-        loop.close()
+        loop.close(cleanly)
 
 
 class LiveLoop:
@@ -155,10 +157,10 @@ class LiveLoop:
                 self._rest()
         self._finish()
 
-    def close(self) -> None:
-        """Finish log and recording; safe to call twice."""
+    def close(self, cleanly: bool = True) -> None:
+        """Finish log and recording; safe to call twice. ``cleanly``: an empty take need not be kept."""
         self.ring.publish(Count.PRODUCING, 0)
-        for message in self.tape.close(self.performance.frame):
+        for message in self.tape.close(self.performance.frame, keep=not cleanly):
             self.reports.say(message)
         self.ring.close()
 
@@ -174,8 +176,9 @@ class LiveLoop:
         self.timings.add(seconds)
         self.ring.write(block.T)
         self._after_block(seconds)
-        self.tape.push(block)
+        self.tape.push(block, self.performance.dry)
         self.reports.block(block, self.timings)
+        self.reports.recording = self.tape.recording
         for text in self.tape.messages():
             self.reports.say(text)
 

@@ -243,13 +243,16 @@ def test_a_recording_started_by_a_message_is_a_take_in_the_library_that_replays_
         assert play.end() == 0
     (folder,) = (own_home / "takes").iterdir()
     take = read_take(folder / "take.jsonl")
-    assert [e.address.rsplit("/", 1)[1] for e in take.events] == ["record", "temperature", "record"]
+    by_hand = [e.address.rsplit("/", 1)[1] for e in take.events if e.source == "osc"]
+    assert by_hand == ["record", "temperature", "record"]
     (recorded,) = take.recordings
     assert recorded.frames is not None and recorded.frames > 24000 and not recorded.problem
     sound = read_audio(folder / recorded.wet, None).samples
     again = np.concatenate(list(replay(model, take)), axis=1)
     assert np.array_equal(sound, again[:, recorded.frame : recorded.frame + recorded.frames])
     assert np.abs(sound).max() > 0
+    dry = read_audio(folder / (recorded.dry or ""), None).samples
+    assert dry.shape == (1, recorded.frames) and np.abs(dry).max() > 0
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
