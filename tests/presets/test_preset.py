@@ -44,7 +44,7 @@ def legal(param: Param) -> st.SearchStrategy[Value]:
 
 WHOLE = st.fixed_dictionaries({param.id: legal(param) for param in HELD})
 NAMES = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters='/\\:*?"<>|.'), min_size=1, max_size=12)
-LINES = st.text(st.characters(exclude_categories=["C"]), max_size=30).map(str.strip)
+LINES = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), max_size=30).map(str.strip)
 PRESETS = st.builds(
     Preset,
     name=NAMES,

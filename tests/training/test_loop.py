@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(container.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(ModelFileError, match="No space"):
             run(tmp_path, LineTask(), Limits(epochs=2), resume=True)
     assert run(tmp_path, LineTask(), Limits(epochs=2), resume=True).steps == 10
