@@ -304,6 +304,9 @@ def test_a_disk_that_fills_while_recording_stops_the_file_not_the_sound(model: P
         play.state("sounding")
         play.until(lambda r: r.get("type") == "message" and "take.wav" in r.get("text", ""))
         with OscClient(port=port) as client:
+            deadline = time.monotonic() + 10.0  # five times a second the engine says how it is
+            while client.status().state != "playing" and time.monotonic() < deadline:
+                time.sleep(0.05)
             assert client.status().state == "playing"
         play.process.send_signal(signal.SIGINT)
         assert play.end() == 0
