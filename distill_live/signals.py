@@ -16,16 +16,20 @@ ENDING: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last is what 
 
 
 class StopFlag:
-    """Set once, seen by the loop after the step it is in."""
+    """Set once, seen by the loop after the step it is in.
+
+    No lock is taken: a signal handler can be interrupted by the next signal's, and a ``threading.Event`` would then
+    wait for itself.
+    """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._set = False
 
     def set(self) -> None:
-        self._event.set()
+        self._set = True
 
     def is_set(self) -> bool:
-        return self._event.is_set()
+        return self._set
 
 
 @contextmanager
