@@ -229,6 +229,17 @@ async def test_arrows_and_tab_reach_every_control(make_app: MakeApp, silent_port
         assert app.focused is control(app, "level.0.temperature")
 
 
+async def test_the_panel_with_the_focus_is_lit_and_no_other(make_app: MakeApp, silent_port: int) -> None:
+    app = make_app(silent_port)
+    async with app.run_test(size=(80, 24)) as pilot:
+        first, second = (app.screen.query_one(f"#panel-{n}") for n in (0, 1))
+        await until(pilot, lambda: first.has_class("here") and not second.has_class("here"))
+        lit, dark = first.styles.border.top, second.styles.border.top
+        assert lit != dark
+        await pilot.press("tab")
+        await until(pilot, lambda: second.styles.border.top == lit and first.styles.border.top == dark)
+
+
 async def test_keys_that_come_in_a_burst_act_in_their_order(make_app: MakeApp, instrument: Instrument) -> None:
     """Focus used to move a moment after the key, so a fast hand turned the control it had just left."""
     app = make_app(instrument.port)

@@ -38,10 +38,10 @@ class ModelsRoom(Room):
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="library"):
-            table: DataTable[str] = DataTable(cursor_type="row", id="models", classes="panel")
+            table: DataTable[str] = DataTable(cursor_type="row", id="models", classes="panel glow")
             table.border_title = "Library"
             yield table
-            with VerticalScroll(id="info-panel", classes="panel", can_focus=False):
+            with VerticalScroll(id="info-panel", classes="panel glow", can_focus=False):
                 yield Static(id="info")
 
     def on_mount(self) -> None:

@@ -75,7 +75,7 @@ class TrainRoom(Room):
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="train"):
-            with Vertical(id="form", classes="panel"):
+            with Vertical(id="form", classes="panel glow"):
                 yield Field("Folder", Input(placeholder="a folder of recordings", id="folder", compact=True))
                 yield FolderTree(Path.home(), id="tree")
                 yield Field("Name", Input(placeholder="what to call it", id="name", compact=True))
@@ -92,9 +92,9 @@ class TrainRoom(Room):
                 with Vertical(id="where"):
                     yield Static(id="stage")
                     yield ProgressBar(total=1000, show_eta=False, id="progress")
-                yield LossCurve(id="curve", classes="panel")
-                yield HealthTable(id="health", classes="panel")
-                with VerticalScroll(id="report", classes="panel"):
+                yield LossCurve(id="curve", classes="panel glow")
+                yield HealthTable(id="health", classes="panel glow")
+                with VerticalScroll(id="report", classes="panel glow"):
                     yield Static(id="words")
 
     def on_mount(self) -> None:

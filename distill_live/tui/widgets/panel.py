@@ -18,10 +18,32 @@ from distill_live.params import Param, Registry, Value
 from distill_live.tui.widgets.control import ParamControl
 from distill_live.tui.widgets.slider import Choice, Toggle, control_for
 
+HERE = "here"
 BARS = " ▁▂▃▄▅▆▇█"
 
 
-class ParamPanel(VerticalScroll, can_focus=False, inherit_bindings=False):
+class Lit(Widget):
+    """A panel that is lit while one of its controls has the focus.
+
+    Not by ``:focus-within``, and its class without the usual update: for both Textual styles every control of the panel
+    anew, a tenth of a second on a slow machine, and a held arrow key ran on long after it was let go.
+    """
+
+    def on_descendant_focus(self) -> None:
+        self._light(True)
+
+    def on_descendant_blur(self) -> None:
+        focused = self.screen.focused
+        self._light(focused is not None and self in focused.ancestors)
+
+    def _light(self, lit: bool) -> None:
+        if lit != self.has_class(HERE):
+            self.set_class(lit, HERE, update=False)
+            self.app.stylesheet.apply(self)  # none of its children looks different
+            self.refresh()
+
+
+class ParamPanel(VerticalScroll, Lit, can_focus=False, inherit_bindings=False):
     """Controls one below the other. The arrow keys are the screen's: they move from control to control."""
 
     def __init__(self, title: str, params: Sequence[Param], panel_id: str) -> None:
@@ -34,7 +56,7 @@ class ParamPanel(VerticalScroll, can_focus=False, inherit_bindings=False):
             yield control_for(param)
 
 
-class LevelStrip(Vertical):
+class LevelStrip(Vertical, Lit):
     """One level: its sliders and choices, its switches in one row, and what the prior just did there."""
 
     def __init__(self, registry: Registry, level: int, name: str) -> None:
