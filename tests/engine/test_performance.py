@@ -94,10 +94,21 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_another_music(any_gr
     ids=lambda e: f"{e.address}{e.args}",
 )
 def test_one_added_event_changes_nothing_before_its_frame_and_something_after(
+    model: Playable, event: ControlEvent
+) -> None:
+    _changes_nothing_before_its_frame(model, event)
+
+
+@pytest.mark.parametrize("event", [swap(0, "2"), param("seed", 99)], ids=lambda e: e.address)
+def test_on_every_grid_one_added_event_changes_nothing_before_its_frame(
     any_grid: Playable, event: ControlEvent
 ) -> None:
-    plain, _, _ = play(any_grid)
-    touched, _, _ = play(any_grid, [(50, event)])
+    _changes_nothing_before_its_frame(any_grid, event)
+
+
+def _changes_nothing_before_its_frame(model: Playable, event: ControlEvent) -> None:
+    plain, _, _ = play(model)
+    touched, _, _ = play(model, [(50, event)])
     assert first_difference(plain, touched) >= 50 * BLOCK
 
 
