@@ -18,8 +18,7 @@ from typing import Any, Final
 import click
 
 from distill_live.cli.bench.follow import follow
-from distill_live.cli.bench.heard import OutputClock
-from distill_live.cli.bench.latency import output_clock
+from distill_live.cli.bench.output_clock import OutputClock, output_clock
 from distill_live.cli.bench.playing import distill, playing
 from distill_live.cli.bench.sender import Message
 from distill_live.cli.demo_midi import DemoMidi, midi_for_demo
@@ -154,7 +153,7 @@ class Report:
 
     def latency(self, model: Path | None, log: Path) -> str:
         """From packet to the change that is heard, found by replaying the take with and without each event."""
-        found = follow(open_model(str(model) if model else None), read_take(log), self.sent)
+        found = follow(open_model(str(model) if model else None), read_take(log), self.sent).changes
         words = []
         for path, name in (("swap", "a code swap"), ("temperature", "temperature")):
             heard = [

@@ -69,7 +69,7 @@ def _start(name: str, period: int) -> DummyServer | None:
         scheduling = ["-R", "-P", str(PRIORITY)] if realtime else ["-r"]
         command = ["jackd", *scheduling, "-n", name, "-d", "dummy", "-r", str(SAMPLE_RATE), "-p", str(period)]
         quiet = subprocess.DEVNULL
-        process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
+        process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
         if _answers(process):
             return DummyServer(name, period, realtime, process)
         _end(process)

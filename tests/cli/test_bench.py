@@ -7,6 +7,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill_live.cli.bench import run
-from distill_live.cli.bench.figures import BEGIN, END, Figure, Part, Report, spread, write_between_markers
+from distill_live.cli.bench.figures import Figure, Part, Report, markers, spread, write_between_markers
 from distill_live.cli.bench.follow import follow
-from distill_live.cli.bench.heard import OutputClock, first_difference, heard_at
-from distill_live.cli.bench.latency import swap_series, temperature_series
+from distill_live.cli.bench.heard import first_difference, heard_at
 from distill_live.cli.bench.offline import Listener, windowed_entropy
+from distill_live.cli.bench.output_clock import OutputClock
 from distill_live.cli.bench.plan import Plan
 from distill_live.cli.bench.sender import Message
 from distill_live.engine.performance import BLOCK
@@ -26,6 +27,7 @@ from distill_live.errors import DistillError, UsageError
 from distill_live.events import ControlEvent
 from distill_live.models.playable import Playable
 from distill_live.takelog import Take
+from tests.jackserver import needs_jack
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(3)
@@ -119,7 +121,7 @@ def test_following_a_take_finds_what_each_event_changed(tiny_playable: object) -
         ControlEvent(120 * BLOCK, "/distill/temperature", (2.0,)),
         ControlEvent(150 * BLOCK, "/distill/temperature", (2.0,)),
     )
-    take = Take({"sample_rate": 48000, "block": BLOCK, "seed": 5, "params": {}}, log)
+    take = Take({"sample_rate": 48000, "block": BLOCK, "seed": 5, "params": {}, "model": model.sha256}, log)
     sent = [
         Message(1.0, "swap", (0, 2, 1.0)),
         Message(2.0, "swap", (0, "off", 1.0)),
@@ -127,7 +129,7 @@ def test_following_a_take_finds_what_each_event_changed(tiny_playable: object) -
         Message(4.0, "temperature", (2.0,)),
         Message(5.0, "temperature", (1.9,)),
     ]
-    found = follow(model, take, sent)
+    found = follow(model, take, sent).changes
     assert [found[m].frame // BLOCK for m in sent[:4]] == [20, 80, 120, 150]
     assert sent[4] not in found, "it never arrived"
     for swap in sent[:2]:
@@ -135,14 +137,6 @@ def test_following_a_take_finds_what_each_event_changed(tiny_playable: object) -
         assert found[swap].heard is not None and found[swap].heard >= found[swap].differs
     assert found[sent[2]].differs is not None
     assert found[sent[3]].differs is None and found[sent[3]].heard is None, "the same value again changes nothing"
-
-
-def test_swaps_go_on_and_off_level_after_level() -> None:
-    series = swap_series(12, 3, [1, 4])
-    assert [args[0] for _, args in series] == [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2]
-    assert [args[1] for _, args in series][::2] == [1, 4, 1, 4, 1, 4] and {a[1] for _, a in series[1::2]} == {"off"}
-    values = [args[0] for _, args in temperature_series(6)]
-    assert all(a != b for a, b in pairwise(values)), "every message asks for another value"
 
 
 # ------------------------------------------------------------------ half an hour offline
@@ -184,23 +178,25 @@ def test_a_spread_is_in_order() -> None:
 
 def test_the_table_lands_between_the_markers_and_nowhere_else(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    (begin, end), other = markers("soak"), "\n".join(markers("torture"))
+    page.write_text(f"before\n{begin}\nold\n{end}\n{other}\nafter\n")
     part = Part("chain")
     part.add("load", 12.3456, "%", 50.0)
     report = Report({"processor": "a"}, {"lead": 4096}, [part])
-    write_between_markers(page, report.markdown())
-    write_between_markers(page, report.markdown())
+    write_between_markers(page, "soak", report.markdown())
+    write_between_markers(page, "soak", report.markdown())
     text = page.read_text()
-    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+    assert text.startswith("before\n") and text.endswith(f"{other}\nafter\n") and "old" not in text
     assert text.count("| chain | load | 12.35 % | at most 50 % | ok |") == 1
     page.write_text("no markers")
     with pytest.raises(UsageError, match="no place"):
-        write_between_markers(page, "x")
+        write_between_markers(page, "soak", "x")
 
 
-def test_our_own_page_has_the_markers() -> None:
+@pytest.mark.parametrize("script", ["bench_live", "bench_latency", "soak", "torture", "strain", "long_take"])
+def test_our_own_page_has_a_place_for_every_script(script: str) -> None:
     text = (ROOT / "docs" / "benchmarks.md").read_text()
-    assert text.count(BEGIN) == text.count(END) == 1
+    assert [text.count(marker) for marker in markers(script)] == [1, 1] and (ROOT / "scripts" / script).is_file()
 
 
 @pytest.mark.parametrize("fault", [{"only": frozenset({"chian"})}, {"events": 0}, {"train": Path("/nowhere/at/all")}])
@@ -232,33 +228,73 @@ def test_a_part_that_fails_is_said_and_the_others_go_on(tmp_path: Path, monkeypa
 # ------------------------------------------------------------------ all of it, quickly
 
 
+def quickly(module: str, *arguments: str) -> dict[str, Any]:
+    """What a script prints for machines, run for some seconds with real programs on a server of its own."""
+    command = [sys.executable, "-m", f"distill_live.cli.bench.{module}", *arguments, "--quick", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def verdicts(report: dict[str, Any]) -> dict[str, bool | None]:
+    return {figure["name"]: figure["ok"] for figure in report["figures"]}
+
+
 @pytest.mark.e2e
 @pytest.mark.usefixtures("own_home")
 def test_the_whole_benchmark_runs_through_the_real_programs(tiny_playable: object, tmp_path: Path) -> None:
     model: Playable = tiny_playable()  # type: ignore[operator]
     page = tmp_path / "page.md"
-    page.write_text(f"{BEGIN}\n{END}\n")
-    command = [sys.executable, "-m", "distill_live.cli.bench.run", str(model.path), "--quick", "--json"]
-    done = subprocess.run(
-        [*command, "--write", str(page)], capture_output=True, text=True, timeout=200, cwd=ROOT, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    page.write_text("\n".join(markers("bench_live")))
+    parts = ("start", "chain", "underruns", "offline")
+    only = [argument for part in parts for argument in ("--only", part)]
+    report = quickly("run", str(model.path), *only, "--write", str(page))
     assert set(report) == {"machine", "settings", "figures", "notes", "details", "ok"}
     assert {"processor", "cores", "versions", "real time", "jackd"} <= set(report["machine"])
-    assert {f["part"] for f in report["figures"]} == {"start", "chain", "underruns", "latency at lead 4096", "offline"}
+    assert {f["part"] for f in report["figures"]} == set(parts)
     assert all(set(f) == {"part", "name", "value", "unit", "bar", "side", "ok"} for f in report["figures"])
     value = {(f["part"], f["name"]): f["value"] for f in report["figures"]}
-    for series in ("swap", "temperature"):
-        ways = report["details"]["latency at lead 4096"][series]
-        sent, lost, unheard = (
-            value["latency at lead 4096", f"{series}: {what}"]
-            for what in ("sent", "lost on the way", "changed nothing that is heard")
-        )
-        assert sent == 4 and len(ways) == sent - lost - unheard
-        for way in ways:
-            parts = [way[k] for k in way if k not in ("series", "total_ms")]
-            assert sum(parts) == pytest.approx(way["total_ms"], abs=0.01), "the parts add up"
-            assert way["change_ms"] >= 0 and way["rise_ms"] >= 0
     assert value["offline", "samples that are not finite"] == 0
     assert "| offline | speed |" in page.read_text()
+
+
+@pytest.mark.e2e
+@needs_jack
+@pytest.mark.usefixtures("own_home")
+def test_latency_is_told_for_every_kind_and_its_parts_add_up(tiny_playable: object) -> None:
+    model: Playable = tiny_playable()  # type: ignore[operator]
+    told = quickly("run_latency", "--model", str(model.path))
+    kinds = ("edit", "sampling", "midi", "live_input")
+    assert set(told) == {*kinds, "parts_ms"}
+    for kind in kinds:
+        assert set(told[kind]) == {"p50_ms", "p95_ms", "p99_ms", "max_ms", "n"}
+    heard = [kind for kind in kinds if told[kind]["n"]]
+    assert {"edit", "midi"} <= set(heard), "a swap to other codes must be heard"
+    for kind in heard:
+        assert 0 < told[kind]["p50_ms"] <= told[kind]["p95_ms"] <= told[kind]["p99_ms"] <= told[kind]["max_ms"]
+        parts = dict(told["parts_ms"][kind])
+        assert parts.pop("total_ms") == pytest.approx(sum(parts.values()), abs=0.05)
+
+
+@pytest.mark.e2e
+@needs_jack
+@pytest.mark.usefixtures("own_home")
+@pytest.mark.parametrize("module", ["run_torture", "run_long_take", "run_strain"])
+def test_a_take_that_is_pressed_is_rendered_recorded_and_replayed_alike(module: str, tiny_playable: object) -> None:
+    model: Playable = tiny_playable()  # type: ignore[operator]
+    holds = verdicts(quickly(module, str(model.path)))
+    assert holds["the log vouches for what was rendered"] and holds["the replay is what was rendered"]
+    assert holds["replay against recording: gaps nobody has owned up to"]
+
+
+@pytest.mark.e2e
+@needs_jack
+@pytest.mark.usefixtures("own_home")
+def test_a_soak_is_played_watched_and_vouched_for(tiny_playable: object) -> None:
+    model: Playable = tiny_playable()  # type: ignore[operator]
+    report = quickly("run_soak", str(model.path))
+    holds, value = verdicts(report), {figure["name"]: figure["value"] for figure in report["figures"]}
+    assert holds["the log vouches for what was rendered"] and holds["terminal app was there to the end"]
+    assert value["trainings begun"] >= 1 and value["trainings that failed"] == 0
+    assert value["OSC messages sent"] > 100 and value["MIDI clocks and knob turns sent"] > 10

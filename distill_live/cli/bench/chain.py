@@ -19,8 +19,8 @@ from distill_live.cli.bench.sender import Message, Performer
 MOVES_PER_S: Final = 100.0  # more often than there are blocks (93.75 a second)
 SETTLE_S: Final = 0.5
 ALIKE: Final = 1.10
-SHARE_BAR: Final = 50.0
-MEMORY_BAR_MB: Final = 750.0
+SHARE_BAR: Final = 25.0
+MEMORY_BAR_MB: Final = 700.0
 
 Run = dict[str, Any]
 

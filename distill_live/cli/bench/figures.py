@@ -9,14 +9,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from distill_live.errors import UsageError
-
-BEGIN: Final = "<!-- bench_live: begin -->"
-END: Final = "<!-- bench_live: end -->"
 
 Side = Literal["at most", "at least"]
 
@@ -147,8 +144,17 @@ def text_lines(part: Part) -> list[str]:
     return lines + [f"  {note}" for note in part.notes]
 
 
-def write_between_markers(page: Path, text: str) -> None:
-    """Replace what stands between the markers of a page.
+def markers(script: str) -> tuple[str, str]:
+    """The lines between which a script's figures stand on a page.
+
+    >>> markers("soak")
+    ('<!-- soak: begin -->', '<!-- soak: end -->')
+    """
+    return f"<!-- {script}: begin -->", f"<!-- {script}: end -->"
+
+
+def write_between_markers(page: Path, script: str, text: str) -> None:
+    """Replace what stands between a script's markers on a page.
 
     Raises:
         UsageError: the page cannot be read, or has no markers.
@@ -157,11 +163,12 @@ def write_between_markers(page: Path, text: str) -> None:
         whole = page.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot read {page}: {error.strerror}", fix="give the page with the markers") from None
-    before, found, rest = whole.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
+    begin, end = markers(script)
+    before, found, rest = whole.partition(begin)
+    _, found_end, after = rest.partition(end)
     if not found or not found_end:
-        raise UsageError(f"{page} has no place for the figures", fix=f"put the lines {BEGIN} and {END} into it")
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+        raise UsageError(f"{page} has no place for the figures", fix=f"put the lines {begin} and {end} into it")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def _short(value: float) -> str:

@@ -21,6 +21,7 @@ PACKAGES = ("torch", "torchaudio", "numpy", "sounddevice")
 def describe_machine() -> dict[str, Any]:
     """The machine as plain values, ready for a page or JSON."""
     return {
+        "machine": platform.node(),
         "processor": processor_name(),
         "cores": usable_cores(),
         "load before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from distill_live.cli.bench.series import KINDS
 from distill_live.errors import UsageError
 
 PARTS: Final = ("chain", "underruns", "latency", "start", "offline", "train")
@@ -24,8 +25,9 @@ class Plan:
         seed: of the performances and of the moments at which events are sent.
         chain_s, chain_rounds: each round is one undisturbed run of so many seconds, and one with temperature moving.
         underrun_s: one run.
-        events: in each series of the latency part.
-        swap_gap_s, temperature_gap_s: shortest and longest pause between two events.
+        events: of each kind, in the latency part.
+        kinds: of control that are measured there.
+        swap_gap_s, temperature_gap_s, burst_gap_s: shortest and longest pause between two events.
         starts: runs of the start part.
         offline_s, window_s: rendered offline, and the stretch over which an entropy is taken.
         train: folder of recordings; None leaves the part out.
@@ -36,15 +38,17 @@ class Plan:
     model: str | None
     folder: Path
     device: str = "system"
-    lead: int = 4096
-    more_leads: tuple[int, ...] = (2048, 1024)
+    lead: int = 2048
+    more_leads: tuple[int, ...] = (1024, 512)
     seed: int = 7
     chain_s: float = 30.0
     chain_rounds: int = 2
     underrun_s: float = 120.0
     events: int = 60
-    swap_gap_s: tuple[float, float] = (0.7, 1.1)
-    temperature_gap_s: tuple[float, float] = (1.6, 2.1)
+    kinds: tuple[str, ...] = KINDS
+    swap_gap_s: tuple[float, float] = (0.4, 0.7)
+    temperature_gap_s: tuple[float, float] = (1.0, 1.5)
+    burst_gap_s: tuple[float, float] = (0.5, 0.8)
     starts: int = 5
     offline_s: float = 1800.0
     window_s: float = 180.0

@@ -6,6 +6,7 @@ Lines arrive in a thread of their own, stamped with the monotonic clock; everyth
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -42,7 +43,11 @@ class Playing:
         self._errors: list[str] = []
         self.started_s = time.monotonic()
         self.process = subprocess.Popen(
-            distill("play", *arguments, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            distill("play", *arguments, "--json"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is ours to answer
         )
         self._readers = [threading.Thread(target=f, daemon=True) for f in (self._read, self._read_errors)]
         for reader in self._readers:
@@ -89,8 +94,9 @@ class Playing:
             return []
 
     def engine_pid(self) -> int | None:
-        """The engine: the first child that is ours (Linux; None elsewhere)."""
-        return next((pid for pid in self.pids()[1:] if b"spawn_main" in _command_of(pid)), None)
+        """The engine's process, the newest of them if it was started again; None before there is one."""
+        said = [int(line["pid"]) for line in list(self.lines) if line.get("name") == "engine" and "pid" in line]
+        return said[-1] if said else None
 
     def stop(self) -> Line:
         """Ask it to end, as Ctrl-C would (which a shell's background jobs ignore); returns the ``finished`` line.
@@ -150,8 +156,9 @@ def cpu_seconds(pid: int | None) -> float | None:
         return None
 
 
-def _command_of(pid: int) -> bytes:
+def resident_mb(pid: int | None) -> float | None:
+    """Resident memory of a process in MB (Linux; None elsewhere)."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except (OSError, ValueError, IndexError):
+        return None

@@ -19,10 +19,12 @@ from distill_live.cli.bench import figures
 from distill_live.cli.bench.figures import Part, Report
 from distill_live.cli.bench.machine import describe_machine
 from distill_live.cli.bench.plan import PARTS, Plan
-from distill_live.cli.jackserver import HOW_TO_HAVE_ONE, DummyServer, dummy_server
+from distill_live.cli.bench.stage import output_text, verdict
+from distill_live.cli.jackserver import DummyServer, dummy_server
 from distill_live.errors import DistillError
 from distill_live.models.library import resolve
 
+SCRIPT: Final = "bench_live"
 QUICK: Final[dict[str, Any]] = {
     "more_leads": (),
     "chain_s": 1.5,
@@ -39,7 +41,7 @@ QUICK: Final[dict[str, Any]] = {
 
 
 @click.command(
-    "bench_live",
+    SCRIPT,
     epilog="""\b
 Example:
   scripts/bench_live
@@ -48,8 +50,8 @@ Example:
 )
 @click.argument("model", required=False)
 @click.option("--only", multiple=True, metavar="PART", help=f"Measure only {', '.join(PARTS)}; may be given often.")
-@click.option("--lead", type=int, default=4096, show_default=True, help="Frames rendered ahead.")
-@click.option("--events", type=int, default=60, show_default=True, help="In each series of the latency part.")
+@click.option("--lead", type=int, default=2048, show_default=True, help="Frames rendered ahead.")
+@click.option("--events", type=int, default=60, show_default=True, help="Of each kind, in the latency part.")
 @click.option("--offline-minutes", type=click.FloatRange(0.1, 6000), default=30.0, show_default=True)
 @click.option("--train", type=click.Path(path_type=Path), help="Train on this folder and judge the result too.")
 @click.option("--quality", type=click.Path(path_type=Path), help="quality.py, to count clicks [beside CORPUS/../..].")
@@ -88,7 +90,7 @@ def command(
         plan = plan if server else replace(plan, device="null")
         report = _measure(plan, machine, server, talk=not as_json)
     if write is not None:
-        figures.write_between_markers(write, report.markdown())
+        figures.write_between_markers(write, SCRIPT, report.markdown())
     if as_json:
         print(json.dumps(report.to_json(), indent=1, allow_nan=False))
     return 1 if report.missed and not quick else 0
@@ -98,7 +100,7 @@ def _measure(plan: Plan, machine: dict[str, Any], server: DummyServer | None, ta
     settings = {
         "model": Path(plan.model).stem if plan.model else "the factory model",
         "lead": plan.lead,
-        "output": _output(server),
+        "output": output_text(server),
     }
     say: Callable[[str], None] = partial(print, flush=True) if talk else lambda _: None
     for name, value in {**machine, **settings}.items():
@@ -113,7 +115,7 @@ def _measure(plan: Plan, machine: dict[str, Any], server: DummyServer | None, ta
         for part in found:
             say("\n" + "\n".join(figures.text_lines(part)))
     report = Report(machine, settings, parts)
-    say(f"\n{len(report.missed)} bars missed: {', '.join(f.name for f in report.missed)}" if report.missed else "\nok")
+    say(f"\n{verdict(report)}")
     return report
 
 
@@ -136,9 +138,9 @@ def _measurements(plan: Plan) -> Iterator[tuple[str, Callable[[], list[Part]]]]:
     if plan.does("underruns"):
         yield "underruns", lambda: [measure_underruns(plan)]
     if plan.does("latency"):
-        from distill_live.cli.bench.latency import measure_latency
+        from distill_live.cli.bench.latency import measure_leads
 
-        yield "latency", lambda: measure_latency(plan)
+        yield "latency", lambda: measure_leads(plan)
     if plan.does("offline"):
         from distill_live.cli.bench.offline import measure_offline
 
@@ -147,13 +149,6 @@ def _measurements(plan: Plan) -> Iterator[tuple[str, Callable[[], list[Part]]]]:
         from distill_live.cli.bench.training import measure_training
 
         yield "train", lambda: [measure_training(plan)]
-
-
-def _output(server: DummyServer | None) -> str:
-    if server is None:
-        return f"the null device: no JACK server here, {HOW_TO_HAVE_ONE}"
-    scheduling = "real-time" if server.realtime else "ordinary"
-    return f"dummy JACK server at 48 kHz, {server.period} frames, {scheduling} scheduling"
 
 
 def _quality_beside(train: Path | None) -> Path | None:
