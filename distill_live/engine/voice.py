@@ -308,11 +308,21 @@ class Voice:
             _, self._state = self.kit.vocoder.step(self.decoder.frames([self._newest]), self._state)
 
     def _redecode(self) -> None:
-        """Decode again from the column that sounds, and give the vocoder the new frames it has not committed."""
+        """Decode again from the column that sounds, and give the vocoder the new frames it has not committed.
+
+        From the first column on that the edits have really changed: a hand often turns what nothing hangs on, such as
+        the blend of a level that is not swapped.
+        """
         self._dirty = False
+        changed = False
         for column in range(min(self._pending) // self._n, self.decoder.decoded):
-            self._decode(column)
-        self._state = self.kit.vocoder.revise(self._state, self.decoder.frames(self._pending))
+            before = self._edited[column].latents
+            self._edited[column] = self._edit(column)
+            if changed or not np.array_equal(self._edited[column].latents, before):
+                changed = True
+                self.decoder.decode(column, self._edited[column].latents)
+        if changed:
+            self._state = self.kit.vocoder.revise(self._state, self.decoder.frames(self._pending))
 
     def _decode_up_to(self, column: int, thrifty: bool = False) -> None:
         for c in range(self.decoder.decoded, column + 1):
@@ -322,9 +332,12 @@ class Voice:
             self._decode(c)
 
     def _decode(self, column: int) -> None:
-        edits = [self.edit_of(level) for level in range(self.model.levels)]
-        self._edited[column] = self.editor.edit(self._base(column), column, edits, self._heard.get(column))
+        self._edited[column] = self._edit(column)
         self.decoder.decode(column, self._edited[column].latents)
+
+    def _edit(self, column: int) -> EditedColumn:
+        edits = [self.edit_of(level) for level in range(self.model.levels)]
+        return self.editor.edit(self._base(column), column, edits, self._heard.get(column))
 
     def _base(self, column: int) -> Codes:
         """The codes ``[H, Q]`` that the edits of single levels work on."""
