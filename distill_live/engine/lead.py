@@ -13,6 +13,7 @@ STEP: Final = 512  # frames, by which it grows
 STEP_DOWN: Final = 256
 MOST_ABOVE_FLOOR: Final = 8192
 NEAR_MISS_PERIODS: Final = 1.25  # so few device periods left when one came: the next might have found nothing
+RESERVE: Final = 0.25  # of the floor: as little was left, and whatever took the rest can come twice in a row
 PATIENCE_S: Final = 20.0  # of going well, before it shrinks by a step
 LONGEST_PATIENCE_S: Final = 640.0
 
@@ -62,7 +63,7 @@ class AdaptiveLead:
             dry: the ring has run dry.
         """
         before = self.frames
-        if dry or 0 <= least_fill < NEAR_MISS_PERIODS * self.period:
+        if dry or 0 <= least_fill < max(NEAR_MISS_PERIODS * self.period, RESERVE * self.floor):
             self._grow(2 * STEP if dry else STEP)
             self._well_since_s = now_s
         elif self._well_since_s is None:

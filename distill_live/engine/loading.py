@@ -10,16 +10,13 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from distill_live.engine.live_setup import prepare_live
-from distill_live.engine.priority import ENGINE_PRIORITY, request_realtime
+from distill_live.engine.priority import HELPER_PRIORITY, request_realtime
 from distill_live.engine.voice import VoiceKit
 from distill_live.errors import DistillError
 from distill_live.models.library import registered
 from distill_live.models.playable import load_playable
-
-LOADING_PRIORITY: Final = ENGINE_PRIORITY - 1
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class ModelLoading:
         self._thread.start()
 
     def _load(self, name: str, path: Path | None, goes_on: bool) -> None:
-        request_realtime(LOADING_PRIORITY)
+        request_realtime(HELPER_PRIORITY)
         prepare_live()
         try:
             model = load_playable(path or registered(name))

@@ -15,6 +15,7 @@ from typing import Final
 
 DEVICE_PRIORITY: Final = 65  # below the audio server's own 70 (PLATFORM.md), above the engine
 ENGINE_PRIORITY: Final = 50
+HELPER_PRIORITY: Final = 49  # the engine's other threads: one that waits for a core may hold the interpreter's lock
 
 _MCL_CURRENT: Final = 1
 _MCL_ONFAULT: Final = 4

@@ -15,6 +15,8 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_live.engine.priority import HELPER_PRIORITY, request_realtime
+
 Floats = NDArray[np.float32]
 
 WAITING_BLOCKS: Final = 4096  # 44 s of blocks of 512 at 48 kHz: longer than any disk sleeps
@@ -81,6 +83,7 @@ class Recorder:
             self._waiting.append(_Job(partial(self._sink.lost, frames), between_blocks=True))
 
     def _run(self) -> None:
+        request_realtime(HELPER_PRIORITY)
         while not self._quit.wait(_LOOK_S):
             self._work()
         self._work()
