@@ -24,6 +24,7 @@ import numpy as np
 from distill_live.audio.meter import to_db
 from distill_live.audio.ring import Count, DeviceState, Gauge, SharedRing
 from distill_live.effects.params import own_effects
+from distill_live.engine.haste import Haste
 from distill_live.engine.lead import AdaptiveLead
 from distill_live.engine.listener import Listener
 from distill_live.engine.live_setup import prepare_live
@@ -125,6 +126,8 @@ class LiveLoop:
         self.orders.model_changed = self._model_changed
         self.lead = AdaptiveLead(int(self.performance.params[LEAD_PARAM.id]), settings.device_block)
         self.thrift = Thrift(BLOCK / SAMPLE_RATE)
+        self.haste = Haste()
+        self._whole = True
         self.listener = self._listener()
         self.timings = Timings()
         self._output_db = -120.0
@@ -190,15 +193,18 @@ class LiveLoop:
             self.listener.peak = 0.0
             if codes is not None:
                 self.orders.apply(HEARD, tuple(int(code) for code in codes.ravel()), "input")
-        if self._in_need():
+        self._whole = not self._in_need()
+        if not self._whole:
             self.orders.apply(STRETCH)
 
     def _in_need(self) -> bool:
-        """The device plays, and what its next period lacks must come faster than at ease: a cheap block must do."""
-        lacking = self.lead.period - self.ring.fill
-        playing = self.ring.count(Count.DEVICE_STATE) == DeviceState.PLAYING and self.performance.playing
-        if lacking <= 0 or not playing:
+        """The device plays, and there is no time for a whole block at ease: a cheap one must do."""
+        fill = self.ring.fill
+        if self.ring.count(Count.DEVICE_STATE) != DeviceState.PLAYING or not self.performance.playing:
             return False
+        lacking = self.lead.period - fill
+        if lacking <= 0:
+            return self.haste.needs_cheap(fill / SAMPLE_RATE, self.lead.frames / SAMPLE_RATE, time.monotonic())
         next_s = self.ring.gauge(Gauge.LAST_OUTPUT_S) + self.lead.period / SAMPLE_RATE
         at_ease_s = AT_EASE * BLOCK / SAMPLE_RATE * -(-lacking // BLOCK)
         return next_s - time.monotonic() <= at_ease_s
@@ -206,6 +212,8 @@ class LiveLoop:
     def _after_block(self, seconds: float) -> None:
         """Decide by the clock, and say so in the log."""
         now = time.monotonic()
+        if self._whole:
+            self.haste.took(seconds, now)
         if self.thrift.took(seconds, now):
             self.reports.thrift = self.thrift.degree
             self.orders.apply(EFFORT, (self.thrift.degree,))

@@ -7,6 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distill_live.engine.haste import Haste
 from distill_live.engine.lead import MOST_ABOVE_FLOOR, PATIENCE_S, STEP, AdaptiveLead
 from distill_live.engine.presence import Presence
 from distill_live.engine.thrift import CALM_S, MOST, Thrift
@@ -134,3 +135,38 @@ def test_a_voice_that_turns_back_halfway_makes_no_step() -> None:
     whole = [0.0, *up.tolist(), *down.tolist()]
     assert max(abs(b - a) for a, b in pairwise(whole)) < 0.002
     assert presence.gone and whole[-1] == 0.0
+
+
+def drained(whole_s: float, cheap_s: float, lead_s: float, blocks: int, cheap_allowed: bool) -> float:
+    """The least a ring of ``lead_s`` holds while each block takes so long to render."""
+    haste, fill_s, now_s, least_s = Haste(), lead_s, 0.0, lead_s
+    for _ in range(blocks):
+        cheap = cheap_allowed and haste.needs_cheap(fill_s, lead_s, now_s)
+        took_s = cheap_s if cheap else whole_s
+        now_s, fill_s = now_s + took_s, fill_s - took_s
+        least_s = min(least_s, fill_s)
+        if not cheap:
+            haste.took(took_s, now_s)
+        fill_s += BLOCK_S
+        if fill_s > lead_s:  # it rests
+            now_s, fill_s = now_s + fill_s - lead_s, lead_s
+    return least_s
+
+
+def test_cheap_blocks_keep_up_where_a_core_has_a_fifth_of_its_time() -> None:
+    assert drained(0.025, 0.006, 2048 / 48000, blocks=15, cheap_allowed=False) < 0.0
+    assert drained(0.025, 0.006, 2048 / 48000, blocks=15, cheap_allowed=True) > 0.0
+
+
+def test_where_blocks_take_their_usual_time_none_is_cheap() -> None:
+    haste, lead_s = Haste(), 2048 / 48000
+    for n in range(100):
+        haste.took(0.014, n * BLOCK_S)
+        assert not haste.needs_cheap(lead_s - 0.014, lead_s, n * BLOCK_S)
+
+
+def test_one_slow_block_is_soon_forgotten() -> None:
+    haste = Haste()
+    haste.took(0.040, 1.0)
+    assert haste.needs_cheap(0.020, 0.043, 1.0) and not haste.needs_cheap(0.020, 0.043, 1.2)
+    assert not haste.needs_cheap(0.040, 0.043, 1.0), "the ring is full enough for another"

@@ -59,3 +59,13 @@ def test_a_long_period_that_has_just_begun_is_no_need(ring: SharedRing, loop: Li
     assert loop._in_need()
     ring.write(np.zeros((4096, 2), np.float32))
     assert not loop._in_need()
+
+
+def test_a_ring_that_another_slow_block_would_empty_is_a_need(ring: SharedRing, loop: LiveLoop) -> None:
+    ring.publish(Count.DEVICE_STATE, DeviceState.PLAYING)
+    ring.write(np.zeros((320, 2), np.float32))
+    assert not loop._in_need()
+    loop._after_block(0.040)
+    assert loop._in_need()
+    ring.write(np.zeros((192, 2), np.float32))
+    assert not loop._in_need(), "as full as it should be"
