@@ -85,4 +85,5 @@ def test_a_thread_stands_back_alone_and_takes_its_processes_with_it() -> None:
         "t = threading.Thread(target=look); t.start(); t.join()\n"
         "print((os.sched_getscheduler(0), os.nice(0)) == before)\n"
     )
-    assert in_a_process(code) == [f"{os.SCHED_OTHER} 10", "True"]
+    behind = min(os.nice(0) + 10, 19)  # other tests train in this process, which lowers it for good
+    assert in_a_process(code) == [f"{os.SCHED_OTHER} {behind}", "True"]
