@@ -79,7 +79,7 @@ def _read_bytes(path: Path) -> bytes:
             raise ModelFileError(f"{path} is a folder, not a file", fix="name the file itself")
         if size > MAX_FILE_BYTES:
             raise ModelFileError(f"{path} holds {size} bytes, at most {MAX_FILE_BYTES} can be read", fix=_RESTORE)
-        return path.read_bytes()
+        return home.read_whole(path)
     except FileNotFoundError:
         raise ModelFileError(f"there is no file {path}", fix="check the name, or look at `models list`") from None
     except (OSError, ValueError) as error:
