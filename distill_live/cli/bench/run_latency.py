@@ -36,7 +36,7 @@ Example:
   scripts/bench_latency --write docs/benchmarks.md""",
 )
 @click.argument("model", required=False)
-@click.option("--events", type=click.IntRange(1, 10_000), default=200, show_default=True, help="Of each kind.")
+@click.option("--events", type=click.IntRange(1, 10_000), default=210, show_default=True, help="Of each kind.")
 @click.option("--lead", type=click.IntRange(512, 48000), default=2048, show_default=True, help="Frames ahead.")
 @click.option("--input-lead", type=click.IntRange(512, 48000), help="For the live input [as --lead].")
 @click.option("--only", multiple=True, metavar="KIND", help=f"Measure only {', '.join(ALL)}; may be given often.")
