@@ -8,6 +8,7 @@ end. Its callback is Python, alone in its process: it copies a period and notes 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import select
@@ -124,8 +125,9 @@ def frames_of(file: Path, offset: int = 0) -> Floats:
 class Recorder:
     """The JACK client. ``period`` and ``xrun`` belong to JACK's threads, everything else to the main one."""
 
-    def __init__(self, client: Any, wanted: str) -> None:
+    def __init__(self, client: Any, wanted: str, refusals: type[Exception] = OSError) -> None:
         self.client = client
+        self.refusals = refusals  # what the client raises when a port has just gone
         self.wanted = wanted
         self.ports = [client.inports.register(f"in_{n}") for n in range(CHANNELS)]
         self.room = np.zeros((SECONDS * RATE // client.blocksize * client.blocksize, CHANNELS), np.float32)
@@ -163,8 +165,9 @@ class Recorder:
         sources = self.client.get_ports(self.wanted, is_output=True, is_audio=True)[:CHANNELS]
         for port, source in zip(self.ports, sources, strict=False):
             if not any(other.name == source.name for other in port.connections):
-                self.client.connect(source, port)
-                self.connected += 1
+                with contextlib.suppress(self.refusals):  # gone since we looked
+                    self.client.connect(source, port)
+                    self.connected += 1
         self.listening = self.listening or len(sources) == CHANNELS
 
     def new(self) -> Sequence[Floats]:
@@ -215,7 +218,7 @@ def main(file: str, wanted: str) -> None:
 
     stand_in_front()
     client: Any = jack.Client("distill-tap", no_start_server=True)
-    recorder = Recorder(client, wanted)
+    recorder = Recorder(client, wanted, jack.JackError)
     client.set_process_callback(recorder.period)
     client.set_xrun_callback(recorder.xrun)
     lock_memory()
