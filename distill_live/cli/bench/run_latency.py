@@ -13,7 +13,7 @@ from distill_live.cli.bench.figures import Part, Report
 from distill_live.cli.bench.live_input import INPUT
 from distill_live.cli.bench.plan import Plan
 from distill_live.cli.bench.series import EDIT, KINDS, MIDI, SAMPLING
-from distill_live.cli.bench.stage import own_stage, publish
+from distill_live.cli.bench.stage import own_stage, publish, report_options
 from distill_live.errors import UsageError
 from distill_live.models.library import resolve
 
@@ -42,9 +42,7 @@ Example:
 @click.option("--only", multiple=True, metavar="KIND", help=f"Measure only {', '.join(ALL)}; may be given often.")
 @click.option("--model", "named", metavar="MODEL", help="The same as the argument MODEL.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Of the take and of the moments.")
-@click.option("--quick", is_flag=True, help="A smoke test of some seconds: exit code 0, for its figures mean nothing.")
-@click.option("--write", type=click.Path(path_type=Path), help="Fill the table between the markers of this page.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@report_options
 def command(
     model: str | None,
     events: int,

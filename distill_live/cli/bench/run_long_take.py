@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from distill_live.cli.bench.figures import Report
-from distill_live.cli.bench.stage import own_stage, publish
+from distill_live.cli.bench.stage import keep_option, own_stage, publish, report_options
 from distill_live.cli.jackserver import PERIOD
 from distill_live.models.library import resolve
 
@@ -33,10 +33,8 @@ Example:
     "--period", type=click.IntRange(64, 4096), default=PERIOD, show_default=True, help="Of the server, frames."
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="Of the take and of the events.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Leave the log and the recordings in this folder.")
-@click.option("--quick", is_flag=True, help="A smoke test of some seconds: exit code 0, for its figures mean nothing.")
-@click.option("--write", type=click.Path(path_type=Path), help="Fill the table between the markers of this page.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@report_options
+@keep_option
 def command(
     model: str | None,
     minutes: float,

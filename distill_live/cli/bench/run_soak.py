@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from distill_live.cli.bench.figures import Report
-from distill_live.cli.bench.stage import own_stage, publish
+from distill_live.cli.bench.stage import keep_option, own_stage, publish, report_options
 from distill_live.errors import UsageError
 from distill_live.models.library import resolve
 
@@ -32,10 +32,8 @@ Example:
 @click.option("--messages", type=click.IntRange(1, 20_000), default=1000, show_default=True, help="OSC, a second.")
 @click.option("--replay-minutes", type=click.FloatRange(0.01, 6000), default=2.0, show_default=True, help="Replayed.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Of the take and of the messages.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Leave the log and the recordings in this folder.")
-@click.option("--quick", is_flag=True, help="A smoke test of some seconds: exit code 0, for its figures mean nothing.")
-@click.option("--write", type=click.Path(path_type=Path), help="Fill the table between the markers of this page.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@report_options
+@keep_option
 def command(
     model: str | None,
     minutes: float,

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import click
 
 from distill_live.cli.bench import figures
 from distill_live.cli.bench.figures import Report
@@ -20,6 +22,28 @@ from distill_live.cli.bench.machine import describe_machine
 from distill_live.cli.jackserver import HOW_TO_HAVE_ONE, PERIOD, DummyServer, dummy_server
 from distill_live.errors import DistillError
 from distill_live.home import HOME_VARIABLE
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+keep_option = click.option(
+    "--keep", type=click.Path(path_type=Path), help="Leave the log and the recordings in this folder."
+)
+
+
+def report_options(command: Command) -> Command:
+    """The options of every script: ``--quick``, ``--write`` and ``--json``."""
+    options = (
+        click.option(
+            "--quick", is_flag=True, help="A smoke test of some seconds: exit code 0, for its figures mean nothing."
+        ),
+        click.option(
+            "--write", type=click.Path(path_type=Path), help="Fill the table between the markers of this page."
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @dataclass(frozen=True)
