@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -105,8 +106,18 @@ def read_whole(path: Path) -> bytes:
     Raises:
         OSError: when it cannot be read.
     """
+    return b"".join(pieces_of(path))
+
+
+def pieces_of(path: Path) -> Iterator[bytes]:
+    """The pieces that a file is read in.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
     with path.open("rb", buffering=0) as file:
-        return b"".join(iter(lambda: file.read(PIECE_BYTES), b""))
+        while piece := file.read(PIECE_BYTES):
+            yield piece
 
 
 def _sync_folder(folder: Path) -> None:

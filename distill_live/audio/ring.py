@@ -45,6 +45,7 @@ class Count(IntEnum):
     PRODUCING = 6  # written by the producer: 1 while it means to fill the ring, 0 when silence is intended
     BLOCK_FRAMES = 7  # the device's period, in frames of the device
     LEAST_LEAD = 8  # frames the producer must keep in the ring for this period, whatever lead was asked for
+    LEAD = 9  # written by the producer: how full it keeps the ring now; 0 before it has said so
 
     # In the input ring's status area:
     INPUT_STATE = 16  # a DeviceState: PLAYING while an input is heard

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from distill_live.cli.channels import parse_channels
-from distill_live.cli.settings import open_preset, parse_effects, start_values
+from distill_live.cli.settings import open_preset, parse_effects, parse_settings, start_values
 from distill_live.errors import UsageError
 
 
@@ -157,7 +157,13 @@ def command(
     last = LastState(home())
     if resume:
         standing, assets = last.read()
+        standing["params"] = {**standing["params"], **parse_settings(settings)}
+        if effects is not None:
+            standing["effects"] = list(parse_effects(effects))
         plan = replace(plan, engine=replace(plan.engine, standing=standing, assets=assets))
-    elif last.found() and not as_json:
-        print("The last performance ended unexpectedly; `distill-live play --resume` goes on with it.", file=sys.stderr)
+    elif last.found():
+        last.set_aside()
+        if not as_json:
+            offer = "The last performance ended unexpectedly; `distill-live play --resume` goes on with it."
+            print(offer, file=sys.stderr)
     return PlaySession(plan, last).run()

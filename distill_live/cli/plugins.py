@@ -129,9 +129,9 @@ def plugin_files(folder: Path) -> list[Path]:
 
 def _refuse_taken(entry: Entry) -> None:
     """The same plugin under the same name is looked at again; anything else needs a name of its own."""
-    hosted = {known.name: known.path for known in read_list()[0]}
+    hosted = {known.name: known for known in read_list()[0]}
     others = {name for name, cls in find_effects().classes.items() if not issubclass(cls, HostedEffect)}
-    if entry.name in others or hosted.get(entry.name, entry.path) != entry.path:
+    if entry.name in others or hosted.get(entry.name, entry) != entry:
         raise UsageError(f"there is an effect {entry.name!r} already", fix="give this one another name with --name")
 
 

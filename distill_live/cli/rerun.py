@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from distill_live.cli.offline import RATE, EffectsSay, Progress
-from distill_live.effects.params import STANDARD_ORDER
+from distill_live.effects.params import BUILT_IN_ORDER
 from distill_live.engine.cast import find_models, roles
 from distill_live.engine.live_setup import prepare_live
 from distill_live.engine.replay import Rendition, length_of, performance_of
 from distill_live.engine.stems import Stems
-from distill_live.engine.take import start_of, versions
-from distill_live.engine.takes import file_digest, settled
+from distill_live.engine.take import start_of, take_without_missing, versions
+from distill_live.engine.takes import file_digest, settled, stored_models
 from distill_live.engine.variation import Pins, vary
 from distill_live.errors import AudioFileError, UsageError
 from distill_live.models.file import read_model
@@ -86,7 +86,8 @@ class Rerun:
         self.wish = wish
         self.folder = log.parent
         self.name = str(log if log.name != "take.jsonl" else log.parent.name or log)
-        self.original = settled(read_take(log), self.folder)
+        self.original, self.gone = take_without_missing(settled(read_take(log), self.folder))
+        self._spare_sources(log)
         prepare_live()
         models, other = self._cast()
         self.varied = bool(wish.pins) or other is not None
@@ -105,16 +106,30 @@ class Rerun:
         Raises:
             DistillError: an event cannot be played, or a file cannot be written to its end.
         """
+        expected = self._expected()
         files = self._render()
         if self.wish.log is not None:
             write_take(self.wish.log, self._as_rendered())
-        sha256, expected = self.rendition.stretch.hexdigest, self._expected()
+        sha256 = self.rendition.stretch.hexdigest
         rendered = self.rendition.whole.hexdigest if self.wish.recording is None else sha256
         same = None if not expected else rendered == expected
         frames = self.stop - self.start
         return Outcome(files, frames, len(self.take.events), same, sha256, self.changes, self._say(files, frames, same))
 
     # ------------------------------------------------------------------ what is played, and how much of it
+
+    def _spare_sources(self, log: Path) -> None:
+        """Nothing that the take itself is made of may be written over."""
+        stems = [self.folder / file for r in self.original.recordings for file in (r.wet, r.dry) if file]
+        sources = {path.resolve() for path in (log, *stems, *stored_models(self.folder))}
+        for path in (*self._outputs(), self.wish.log):
+            if path is not None and path.resolve() in sources:
+                raise UsageError(f"{path} belongs to the take itself", fix="write to a file of another name")
+
+    def _outputs(self) -> tuple[Path | None, Path | None]:
+        """Where what is heard goes, and what went into the effects."""
+        out = self.wish.out
+        return (_beside(out, "wet"), _beside(out, "dry")) if out is not None and self.wish.stems else (out, None)
 
     def _cast(self) -> tuple[list[Playable], Playable | None]:
         """The models that play, the first one first, and the one that was not the take's own."""
@@ -157,9 +172,7 @@ class Rerun:
 
     def _render(self) -> list[str]:
         """Write the files that are wanted, or none; returns their names."""
-        out, progress = self.wish.out, Progress(self.stop)
-        wet = _beside(out, "wet") if out is not None and self.wish.stems else out
-        dry = _beside(out, "dry") if out is not None and self.wish.stems else None
+        progress, (wet, dry) = Progress(self.stop), self._outputs()
         stems = Stems(wet, dry, RATE) if wet is not None else None
         try:
             for block, went_in in self.rendition.blocks(lambda played: progress.at(played.frame), EffectsSay()):
@@ -192,7 +205,7 @@ class Rerun:
     def _expected(self) -> str:
         """The digest that what was rendered should have; empty when nobody knows it."""
         recording = self._recording()
-        if self.varied:
+        if self.varied or self.gone:
             return ""
         if recording is None:
             return self.original.sha256 if self.stop == self.original.frames else ""
@@ -203,7 +216,8 @@ class Rerun:
         plural = "s" * (events != 1)
         what = f"{' and '.join(files) or self.name}: {frames / RATE:.2f} s, {events} event{plural}"
         if self.varied:
-            return f"{what}; a variation: {'; '.join(self.changes)}"
+            without = [f"{name} is not installed any more, and left out" for name in self.gone]
+            return f"{what}; a variation: {'; '.join([*self.changes, *without])}"
         if same is None:
             return f"{what}, not compared with what was played: {self._why_not()}"
         whose = "were played" if self.wish.recording is None else f"were recorded as number {self.wish.recording}"
@@ -212,6 +226,8 @@ class Rerun:
         return f"{what}, but not the samples that {whose}: {self._why_other()}"
 
     def _why_not(self) -> str:
+        if self.gone:
+            return f"{', '.join(self.gone)} is not installed any more, and left out"
         if self.wish.recording is not None:
             return "its file is damaged, or has a gap"
         if self.original.frames is None:
@@ -230,7 +246,7 @@ class Rerun:
             if then.get(name, now[name]) != now[name]
         ]
         build = f"this is another build ({'; '.join(moved)})" if moved else "this is another processor"
-        hosted = ", ".join(name for name in start_of(self.original).effects if name not in STANDARD_ORDER)
+        hosted = ", ".join(name for name in start_of(self.original).effects if name not in BUILT_IN_ORDER)
         reasons = ["the log was edited", build, *([f"{hosted} may never sound the same twice"] if hosted else [])]
         return ", or ".join(reasons)
 

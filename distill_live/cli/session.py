@@ -22,6 +22,7 @@ from distill_live.engine.device import run_device
 from distill_live.engine.device_settings import DeviceSettings
 from distill_live.engine.laststate import LastState
 from distill_live.engine.loader import run_loader
+from distill_live.engine.performance import BLOCK
 from distill_live.engine.process import EngineSettings, run_engine
 from distill_live.engine.supervisor import ChildSpec, Supervisor
 from distill_live.link import Message, link_pair
@@ -29,7 +30,9 @@ from distill_live.signals import StopFlag, stop_on_signals
 
 RING_SECONDS: Final = 2  # at most; a lead is at most one
 DRAIN_PATIENCE_S: Final = 3.0
-MOST_FAILED_STARTS: Final = 3  # in succession, before an engine is not started again
+MOST_FAILED_STARTS: Final = 3  # in succession, and an engine is not started again
+PROVED_S: Final = 10.0  # an engine that has played so long had no failed start
+AGAIN_S: Final = 20.0  # the same sentence is not said twice within so long
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class PlaySession:
         self._failed_starts = 0
         self._draining_until: float | None = None
         self._status: Message = {}
-        self._told: set[str] = set()
+        self._told_s: dict[str, float] = {}
+        self._played_from_s = float("inf")
         self._shown_at = 0.0
 
     def run(self) -> int:
@@ -88,7 +92,7 @@ class PlaySession:
             ring.unlink()
 
     def _start(self, supervisor: Supervisor, ring: SharedRing, input_ring: SharedRing) -> None:
-        self._supervisor = supervisor
+        self._supervisor, self._output = supervisor, ring
         s = self.settings
         listens = s.device.input is not None
         engine_end, bridge_end = link_pair()
@@ -96,8 +100,8 @@ class PlaySession:
         self._engine_settings = replace(s.engine, ring=ring.name, input_ring=input_ring.name if listens else None)
         ends = (engine_end, engine_loader)
         supervisor.start(ChildSpec("engine", run_engine, self._engine_settings, ends, restart=True))
-        device = replace(s.device, ring=ring.name, input_ring=input_ring.name if listens else "")
-        supervisor.start(ChildSpec("device", run_device, device, restart=True, fades=True))
+        self._device_settings = replace(s.device, ring=ring.name, input_ring=input_ring.name if listens else "")
+        supervisor.start(ChildSpec("device", run_device, self._device_settings, restart=True, fades=True))
         supervisor.start(ChildSpec("bridge", run_bridge, s.bridge, (bridge_end,), restart=True))
         supervisor.start(ChildSpec("loader", run_loader, None, (loader_end,), restart=True))
 
@@ -109,6 +113,10 @@ class PlaySession:
             self.exit_code = 0
         if self._last_state is not None:
             self._last_state.save()
+            if self._last_state.trouble:
+                self._say(self._last_state.trouble)
+        if self._failed_starts and time.monotonic() - self._played_from_s > PROVED_S:
+            self._failed_starts = 0
         self._show_status(ring)
 
     # ------------------------------------------------------------------ what the children say
@@ -153,24 +161,42 @@ class PlaySession:
             self._supervisor.send("bridge", {"type": "engine", "alive": not ended})
         if not ended:
             return
-        self._failed_starts += 1
-        if self._failed_starts > MOST_FAILED_STARTS:
+        self._failed_starts, self._played_from_s = self._failed_starts + 1, float("inf")
+        if self._status.get("state") == "recording":
+            self._say("the recording has ended with the engine; start it again.")
+        if self._failed_starts >= MOST_FAILED_STARTS:
             self._supervisor.give_up("engine")
-            self._fail("the engine ends again and again; start with another model, or without --resume.", 1)
+            fix = "start with another model or with --effects none, or without --resume"
+            self._fail(f"the engine ends again and again; {fix}.", 1)
             return
         self._leave_plugins_out()
+        self._shorten()
         self._event({"type": "play", "state": "relaunch"})
         self._say("the engine has ended unexpectedly and is started again, where it was.")
 
     def _leave_plugins_out(self) -> None:
         """An engine that died twice in succession goes on without machine code of others."""
-        standing = self._engine_settings.standing
-        if self._failed_starts < 2 or standing is None:
+        settings = self._engine_settings
+        standing, start = settings.standing, settings.start
+        effects = tuple(start.effects if standing is None else standing["effects"])
+        own = own_effects(effects)
+        if self._failed_starts < 2 or own == effects:
             return
-        own = list(own_effects(standing["effects"]))
-        if own != list(standing["effects"]):
-            self._say("the hosted plugins are left out, since the engine has died twice with them.")
-            self._keep_standing({**standing, "effects": own})
+        names = ", ".join(name for name in effects if name not in own)
+        self._say(f"{names} is left out: the engine has died twice with what is not its own code.")
+        if standing is not None:
+            self._keep_standing({**standing, "effects": list(own)})
+            return
+        self._engine_settings = replace(settings, start=replace(start, effects=own))
+        self._supervisor.revise("engine", self._engine_settings)
+
+    def _shorten(self) -> None:
+        """A take that has an end keeps it: what has been heard is over."""
+        frames = self.settings.engine.frames
+        if frames is not None:
+            left = max(BLOCK, (frames - self._output.read) // BLOCK * BLOCK)
+            self._engine_settings = replace(self._engine_settings, frames=left)
+            self._supervisor.revise("engine", self._engine_settings)
 
     def _keep_asset(self, sha256: str, body: dict[str, Any]) -> None:
         self._engine_settings = replace(self._engine_settings, assets={**self._engine_settings.assets, sha256: body})
@@ -189,7 +215,7 @@ class PlaySession:
         elif state == "standing":
             self._keep_standing(message["standing"])
         elif state == "playing":
-            self._failed_starts = 0
+            self._played_from_s = time.monotonic()
             self._event({"type": "play", "state": "playing"})
         elif state == "message":
             self._say(str(message["message"]))
@@ -203,6 +229,10 @@ class PlaySession:
         shown = {k: v for k, v in message.items() if k not in ("type", "state")}
         self._event({"type": "play", "state": "device", "device_state": message.get("state"), **shown})
         self._supervisor.send("engine", {"type": "device", "name": message.get("name", "")})
+        if message.get("state") == "running" and self._device_settings.device is None:
+            # lost, it is waited for: another output in its place would be a surprise, on a stage above all
+            self._device_settings = replace(self._device_settings, device=str(message["name"]))
+            self._supervisor.revise("device", self._device_settings)
         for sentence in message.get("messages", ()):
             self._say(sentence)
         if not self.settings.as_json:
@@ -240,9 +270,10 @@ class PlaySession:
 
     def _say(self, sentence: str) -> None:
         told = sentence.removeprefix("The device has ").removeprefix("The engine has ")  # the same for both: said once
-        if told in self._told:
+        now = time.monotonic()
+        if now - self._told_s.get(told, float("-inf")) < AGAIN_S or (told != sentence and told in self._told_s):
             return
-        self._told.add(told)
+        self._told_s[told] = now
         if self.settings.as_json:
             self._event({"type": "message", "text": sentence})
         else:

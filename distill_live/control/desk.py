@@ -155,8 +155,10 @@ class Desk:
 
     def _model_list(self, call: Call) -> Outcome:
         """One reply for each model there is: its name, and whether it plays."""
+        from distill_live.models.library import model_names  # here: a bridge is up before this has been loaded
+
         model = self.namespace.model
-        replies: list[tuple[str, Args]] = [(call.address, (name, name == model.name)) for name in model.models]
+        replies: list[tuple[str, Args]] = [(call.address, (name, name == model.name)) for name in model_names()]
         return Outcome(replies=[*replies, (f"{call.address}/end", (len(replies), model.name))])
 
     def _slot(self, name: Value) -> str:

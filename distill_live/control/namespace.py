@@ -70,7 +70,6 @@ class ModelInfo:
     level_names: tuple[str, ...] = ()
     sounds: tuple[str, ...] = ()
     slots: tuple[str, ...] = ("",) * SLOTS
-    models: tuple[str, ...] = ()
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> ModelInfo:
@@ -81,7 +80,6 @@ class ModelInfo:
             tuple(str(n) for n in message.get("level_names", ())),
             tuple(str(s) for s in message.get("sounds", ())),
             (*slots, *[""] * (SLOTS - len(slots))),
-            tuple(str(n) for n in message.get("models", ())),
         )
 
     def level(self, name: object) -> int:

@@ -41,10 +41,12 @@ class Effect(ABC):
         name: what it is found by; lower-case letters, digits and dashes.
         params: its parameters, ids ``fx.<name>.<what>``; a class attribute, or set in ``__init__``.
         latency: samples that the output lags behind the input; fixed once ``prepare`` has run.
+        most_channels: how many it can be given; the chain has two.
         copies_exactly: whether ``state`` really holds everything; False for plugins that keep some of it to themselves.
     """
 
     name: ClassVar[str]
+    most_channels: ClassVar[int] = 64
     copies_exactly: ClassVar[bool] = True
     params: tuple[Param, ...] = ()
     latency: int = 0

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from distill_live.effects.base import Block, Effect, SplitEffect
+from distill_live.effects.base import Block, Effect, ParamEvent, SplitEffect
 from distill_live.effects.buffers import FixedDelay
 from distill_live.params import Param
 
@@ -93,10 +94,13 @@ class BrokenLevel(_Right):
 
 
 class BrokenClicks(_Right):
-    """A gain without a glide."""
+    """A gain without a glide, turned between two blocks."""
 
     name: ClassVar[str] = "broken-clicks"
     params = (_amount(name),)
+
+    def process(self, block: Block, events: Sequence[ParamEvent] = ()) -> Block:
+        return super().process(block, [ParamEvent(0, event.id, event.value) for event in events])
 
     def render(self, block: Block) -> Block:
         return block * np.float32(self.number(self.params[0]))

@@ -11,12 +11,14 @@ import re
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import numpy as np
 
 from distill_live.effects.base import Block, ParamEvent
+from distill_live.effects.insert import switch_of
 from distill_live.effects.limiter import Limiter
 from distill_live.effects.probes import (
     FaultError,
@@ -30,16 +32,21 @@ from distill_live.effects.probes import (
 )
 from distill_live.params import Param
 
+MOST_CHANNELS: Final = 8
 MOST_GAIN: Final = 100.0  # 40 dB above the loudest that came in: no music, but something that runs away
-MOST_GROWTH_BYTES: Final = 20_000  # in 100 blocks, of what Python takes
-MOST_LEAK_BYTES: Final = 4_000_000  # in 1000 blocks, of what machine code takes, which only the system sees
+WINDOWS: Final = 3  # what only grows once is no leak
+MOST_GROWTH_BYTES: Final = 2_000  # in each window of 100 blocks, of what Python takes
+MOST_LEAK_BYTES: Final = 300_000  # in each of 1000, of what machine code takes, which only the system sees
 SILENCE: Final = 1e-7
 _STATE_TYPES: Final = (bool, int, float, str, tuple, list, np.ndarray, np.generic, type(None))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to look: every rate with every block size, ``turns`` times all parameters, ``blocks`` blocks each."""
+    """How long to look: every rate with every block size, ``turns`` times all parameters, ``blocks`` blocks each.
+
+    After those come a block of one sample and one of any length; other numbers of channels than two are tried besides.
+    """
 
     rates: tuple[int, ...] = (44100, 48000, 96000)
     sizes: tuple[int, ...] = (64, 128, 256, 441, 512, 1024, 2048, 4096)
@@ -62,10 +69,13 @@ def check_effect(make: MakeEffect, plan: Plan | None = None) -> list[Result]:
     with np.errstate(all="ignore"):
         faults = walk(make, plan)
         results = [_judged("declarations", lambda: check_declarations(make))]
+        single = {name: _judged(name, lambda c=check: c(make)) for name, check in _SINGLE.items()}  # type: ignore[misc]
+        if "latency" in faults:
+            single["latency"] = Result("latency", "failed", faults["latency"])
         walked = f"random parameters {plan.turns} x {plan.blocks} blocks, rates {plan.rates}, sizes {plan.sizes}"
         for name in ("raising", "shape", "nan", "input", "level"):
             results.append(Result(name, "failed", faults[name]) if name in faults else Result(name, "ok", walked))
-        results += [_judged(name, lambda c=check: c(make)) for name, check in _SINGLE.items()]  # type: ignore[misc]
+        results += single.values()
         return results + [_reported(name, make, report) for name, report in _REPORTS.items()]
 
 
@@ -74,30 +84,38 @@ def walk(make: MakeEffect, plan: Plan) -> dict[str, str]:
     faults: dict[str, str] = {}
     for sample_rate in plan.rates:
         for size in plan.sizes:
-            for check, text in _walk_once(make, sample_rate, size, plan).items():
+            for check, text in _walk_once(make, sample_rate, size, plan, 2).items():
                 faults.setdefault(check, f"{text} (at {sample_rate} Hz, {size} samples a block)")
+    if "raising" not in faults:
+        for channels in sorted({1, min(MOST_CHANNELS, make().most_channels)} - {2}):
+            for check, text in _walk_once(make, 48000, 512, replace(plan, turns=5), channels).items():
+                faults.setdefault(check, f"{text} (channels: {channels})")
     return faults
 
 
-def _walk_once(make: MakeEffect, sample_rate: int, size: int, plan: Plan) -> dict[str, str]:
+def _walk_once(make: MakeEffect, sample_rate: int, size: int, plan: Plan, channels: int) -> dict[str, str]:
     """One rate and size; it ends at a fault after which no sound is left to judge."""
     faults: dict[str, str] = {}
-    rng, pool, loudest = np.random.default_rng(size), noise(2, 8 * size, 1.0, seed=size), 1e-3
+    rng, pool, loudest = np.random.default_rng(size), noise(channels, 8 * size, 1.0, seed=size), 1e-3
     try:
         effect, limiter = Watched(make), Limiter()
         effect.prepare(sample_rate, size)
         limiter.prepare(sample_rate, size)
+        latency = effect.effect.latency
         for _ in range(plan.turns):
             events: Sequence[ParamEvent] = random_events(effect.params, size, rng)
-            for _ in range(plan.blocks):
+            for samples in (*[size] * plan.blocks, 1, int(rng.integers(1, size + 1))):
                 start = int(rng.integers(7 * size))
-                sound = pool[:, start : start + size] * np.float32(10.0 ** rng.uniform(-3, 1))
+                sound = pool[:, start : start + samples] * np.float32(10.0 ** rng.uniform(-3, 1))
                 loudest = max(loudest, float(np.abs(sound).max()))
                 out = effect.process(sound, events)
                 _judge_level(out, limiter.process(out), loudest, faults)
                 events = ()
                 if effect.wrote_to_input:
                     faults.setdefault("input", "it writes to the block it is given")
+                if effect.effect.latency != latency:
+                    now = effect.effect.latency
+                    faults.setdefault("latency", f"its latency changes while it plays, from {latency} to {now}")
     except FaultError as fault:
         faults.setdefault(fault.check, fault.text)
     return faults
@@ -122,9 +140,12 @@ def check_declarations(make: MakeEffect) -> str:
     ids = [param.id for param in effect.params]
     if len(set(ids)) < len(ids):
         raise FaultError("declarations", f"two of its parameters have one id: {', '.join(ids)}")
+    first = "limiter." if isinstance(effect, Limiter) else f"fx.{effect.name}."
     for param in effect.params:
-        if not param.id.startswith((f"fx.{effect.name}.", f"{effect.name}.")):
-            raise FaultError("declarations", f"the id {param.id} does not begin with fx.{effect.name}.")
+        if not param.id.startswith(first):
+            raise FaultError("declarations", f"the id {param.id} does not begin with {first}")
+        if param.id == switch_of(effect.name).id:
+            raise FaultError("declarations", f"the id {param.id} is that of the chain's own switch for it")
         if not param.help.endswith("."):
             raise FaultError("declarations", f"{param.id} has no sentence that says what it does")
     return f"{len(ids)} parameters"
@@ -152,7 +173,8 @@ def _check_turn(make: MakeEffect, param: Param, low: float, high: float, middled
     events |= {20: [ParamEvent(100, param.id, param.from_position(low))]}
     events |= {55: [ParamEvent(100, param.id, param.from_position(high))]}
     outs = [effect.process(sine[:, n * size : (n + 1) * size], events.get(n, ())) for n in range(blocks)]
-    bends = [sharpest_bend(out) for out in outs]
+    before = [np.zeros((2, 2), np.float32), *(out[:, -2:] for out in outs[:-1])]  # a step may stand between two blocks
+    bends = [sharpest_bend(np.concatenate(pair, axis=1)) for pair in zip(before, outs, strict=True)]
     resting = max(*bends[5:20], *bends[48:55], *bends[90:])
     sharpest = max(bends[5:])
     if sharpest >= 3.0 * resting + 0.002:
@@ -172,13 +194,13 @@ def check_state(make: MakeEffect) -> str:
         stored = first.state()
         _check_storable(stored)
         second.load_state(stored)
-        for number in range(6, 12):
-            events, sound = random_events(first.params, size, rng), noise(2, size, seed=number)
-            _same(first.process(sound, events), second.process(sound, events), "a loaded state gives other samples")
-        sound = noise(2, size, seed=6)
-        third.load_state(stored)
-        second.load_state(stored)
-        _same(third.process(sound), second.process(sound), "a stored state moves with the effect it came from")
+        turned = [random_events(first.params, size, rng) for _ in range(6)]
+        sounds = [noise(2, size, seed=number) for number in range(6, 12)]
+        went_on = [first.process(sound, events) for sound, events in zip(sounds, turned, strict=True)]
+        for sound, events, out in zip(sounds, turned, went_on, strict=True):
+            _same(out, second.process(sound, events), "a loaded state gives other samples")
+        third.load_state(stored)  # after all that has happened to the effect it came from
+        _same(third.process(sounds[0], turned[0]), went_on[0], "a stored state moves with the effect it came from")
     return "a loaded state gives the same bits"
 
 
@@ -220,7 +242,8 @@ def check_latency(make: MakeEffect) -> str:
 
 
 def check_reset(make: MakeEffect) -> str:
-    """After a reset nothing of the sound before is left: silence in, silence out."""
+    """After a reset nothing of the sound before is left, and the parameters stand where they stood."""
+    _check_parameters_stay(make)
     effect, size = Watched(make), 512
     effect.prepare(48000, size)
     effect.process(noise(2, size), random_events(effect.params, size, np.random.default_rng(1)))
@@ -228,7 +251,25 @@ def check_reset(make: MakeEffect) -> str:
     loudest = max(float(np.abs(effect.process(np.zeros((2, size), np.float32))).max()) for _ in range(200))
     if loudest > SILENCE:
         raise FaultError("reset", f"after a reset silence comes out as {loudest:.2g}")
-    return "silence in, silence out"
+    return "silence in, silence out, parameters stay"
+
+
+def _check_parameters_stay(make: MakeEffect) -> None:
+    """One of two that were reset is told its values once more: that must change nothing."""
+    size = 512
+    told, untold = Watched(make), Watched(make)
+    events = random_events(told.params, size, np.random.default_rng(2))
+    for effect in (told, untold):
+        effect.prepare(48000, size)
+        effect.process(noise(2, size), events)
+        effect.reset()
+    again = [ParamEvent(0, event.id, event.value) for event in events]
+    for number in range(40):
+        sound = noise(2, size, seed=number)
+        first, second = told.process(sound, again), untold.process(sound)
+        again = []
+        if np.abs(first - second).max() > 1e-3 * max(1.0, float(np.abs(first).max())):
+            raise FaultError("reset", "a reset moves its parameters")
 
 
 def check_growth(make: MakeEffect) -> str:
@@ -244,19 +285,24 @@ def check_growth(make: MakeEffect) -> str:
     tracemalloc.start()
     try:
         play(20)
-        before = tracemalloc.get_traced_memory()[0]
-        play(100)
-        grown = tracemalloc.get_traced_memory()[0] - before
+        grown = min(_windows(lambda: tracemalloc.get_traced_memory()[0], lambda: play(100)))
     finally:
         tracemalloc.stop()
     if grown > MOST_GROWTH_BYTES:
-        raise FaultError("growth", f"it grew by {grown} bytes in 100 blocks")
-    before = resident_bytes()
-    play(1000)
-    leaked = resident_bytes() - before
+        raise FaultError("growth", f"it grows by {grown} bytes in 100 blocks")
+    leaked = min(_windows(resident_bytes, lambda: play(1000)))
     if leaked > MOST_LEAK_BYTES:
-        raise FaultError("growth", f"its machine code took {leaked / 1e6:.0f} MB more in 1000 blocks")
+        raise FaultError("growth", f"its machine code took {leaked / 1e6:.1f} MB more in 1000 blocks, again and again")
     return f"{max(grown, 0)} bytes in 100 blocks, machine code {max(leaked, 0) / 1e6:.1f} MB in 1000"
+
+
+def _windows(held: Callable[[], int], play: Callable[[], None]) -> list[int]:
+    """How much more is held after each of some windows of playing."""
+    seen = [held()]
+    for _ in range(WINDOWS):
+        play()
+        seen.append(held())
+    return [after - before for before, after in pairwise(seen)]
 
 
 # ---------------------------------------------------------------- told, not judged

@@ -1,9 +1,9 @@
 """The hand that catches an effect when it falls.
 
-An effect that raises, gives back another shape or a number that is none is out from that block on, and, where
-``patience_s`` says so, one that takes too long twice in succession: in its place stands a delay of its own latency, so
-that the chain's stays what it was, and the sound is led over without a click. ``prepare`` gives it another chance.
-Render thread.
+An effect that raises, gives back another shape, a number that is none or one that no music has is out from that block
+on, and, where ``patience_s`` says so, one that takes too long twice in succession: in its place stands a delay of its
+own latency, so that the chain's stays what it was, and the sound is led over without a click. ``prepare`` gives it
+another chance. Render thread.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from distill_live.errors import DistillError
 _SLOW_BLOCKS: Final = 2  # in succession: one alone may be the machine's fault
 _BRIDGE_MS: Final = 5.0
 _SLOPE_SAMPLES: Final = 48.0  # how soon the bridge gives its first direction up
+_LOUDEST: Final = 1e4  # 80 dB above full scale: something that runs away
 _STEEPEST: Final = 0.02  # per sample; a steeper direction is noise, and following it would be a thump
 
 
@@ -34,7 +35,7 @@ class Guard:
 
     def __init__(self, effect: Effect, tell: Callable[[str], None]) -> None:
         self.effect = effect
-        self.failed = self._leaving = False
+        self.failed = self._leaving = self._unfit = False
         self.latency = 0
         self.patience_s: float | None = None
         self._tell = tell
@@ -49,11 +50,15 @@ class Guard:
         self._bridge_samples = round(_BRIDGE_MS * 1e-3 * sample_rate)
         try:
             self.effect.prepare(sample_rate, max_block)
-            self.latency = int(self.effect.latency)
+            latency = int(self.effect.latency)
+            if latency < 0:
+                raise ValueError(f"its latency is {latency} samples")
+            self.latency = latency
         except DistillError as error:  # a plugin that is gone, say: its own sentence says it best
             self._fail(f"cannot play: {f'{error.what} ({error.fix})' if error.fix else error.what}")
         except Exception as error:  # noqa: BLE001 - whatever a plugin does, the music goes on without it
             self._fail(f"raised {type(error).__name__} in prepare: {error}")
+        self._unfit = self.failed
         self._dry = FixedDelay(self.latency)
 
     def delayed(self, block: Block) -> Block:
@@ -112,29 +117,45 @@ class Guard:
             "apart": self._apart.copy(),
             "leaving": self._leaving,
         }
-        return own if self.failed else {**own, "effect": self.effect.state()}
+        if self.failed:
+            return own
+        try:
+            return {**own, "effect": self.effect.state()}
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail_between_blocks(f"raised {type(error).__name__} when its state was asked for: {error}")
+            return {**own, "failed": True, "leaving": True}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        self.failed, self._leaving = state["failed"], state["leaving"]
+        """Go on as ``state`` says; an effect that could not be prepared, or cannot load its part, is out."""
+        self.failed, self._leaving = state["failed"] or self._unfit, state["leaving"]
         self._dry.past, self._apart = np.array(state["dry"]), np.array(state["apart"])
-        if not self.failed:
+        if self.failed:
+            return
+        try:
             self.effect.load_state(state["effect"])
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail_between_blocks(f"raised {type(error).__name__} when a state was loaded: {error}")
 
     def _guarded(self, block: Block, events: Sequence[ParamEvent]) -> Block | None:
         """The effect's sound, or None when there is none any more."""
         begun = time.perf_counter()
+        given = block.view()
+        given.flags.writeable = False  # it is the dry sound, too
         try:
-            out = self.effect.process(block, events)
+            out = self.effect.process(given, events)
+            if not isinstance(out, np.ndarray) or out.shape != block.shape:
+                self._fail(f"gave back {getattr(out, 'shape', type(out).__name__)} for {block.shape}")
+                return None
+            out = out.astype(np.float32, copy=False)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(f"raised {type(error).__name__}: {error}")
             return None
-        if not isinstance(out, np.ndarray) or out.shape != block.shape:
-            self._fail(f"gave back {getattr(out, 'shape', type(out).__name__)} for {block.shape}")
-        elif not np.isfinite(out).all():
-            self._fail("gave back a number that is not finite")
-        else:
-            self._watch(time.perf_counter() - begun)
-        return None if self.failed else out.astype(np.float32, copy=False)
+        if not float(np.abs(out).max()) <= _LOUDEST:
+            finite = np.isfinite(out).all()
+            self._fail("gave back a number that is " + ("louder than any music" if finite else "not finite"))
+            return None
+        self._watch(time.perf_counter() - begun)
+        return None if self.failed else out
 
     def _watch(self, took_s: float) -> None:
         if self.patience_s is None or took_s <= self.patience_s:
@@ -143,6 +164,11 @@ class Guard:
         self._slow_blocks += 1
         if self._slow_blocks == _SLOW_BLOCKS:
             self._fail(f"took {1e3 * took_s:.0f} ms for a block, twice in succession")
+
+    def _fail_between_blocks(self, why: str) -> None:
+        """Its sound has been heard: the next block leads over from it."""
+        self._leaving = True
+        self._fail(why)
 
     def _fail(self, why: str) -> None:
         self.failed = True

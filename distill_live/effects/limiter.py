@@ -38,6 +38,7 @@ CEILING: Final = Param(
 LOOK_AHEAD_MS: Final = 1.5
 RELEASE_DB_PER_S: Final = 120.0
 _HALF_TAPS: Final = 6  # neighbours on either side that a point between two samples is made of
+_LOUDEST: Final = np.float32(1e5)  # 100 dB above full scale; what is louder, or no number, is no sound
 _DETECTING: Final = _HALF_TAPS + 1  # samples of the look-ahead that finding a peak takes
 
 
@@ -57,12 +58,13 @@ class Limiter(SplitEffect):
     def build(self) -> None:
         self.latency = round(LOOK_AHEAD_MS * 1e-3 * self.sample_rate)
         spread = self.latency - _DETECTING
-        weights = np.hanning(spread + 3)[1:-1]
-        self._weights = (weights / weights.sum()).astype(np.float32)
+        average = np.hanning(spread + 3)[1:-1]
+        self._average = (average / average.sum()).astype(np.float32)
         self._ages_db = RELEASE_DB_PER_S / self.sample_rate * np.arange(1, self.max_block + 1)
         self._ceiling_db = OnePoleGlide(self.number(CEILING), CEILING.smoothing_ms, self.sample_rate)
-        self._between = between_samples()
-        self._most = float(np.abs(self._between).sum(axis=0).max())  # a point between, against the samples round it
+        weights = between_samples()
+        self._most = float(np.abs(weights).sum(axis=0).max())  # a point between, against the samples round it
+        self._between = weights[:, :, None]  # [12, 3, 1]: over the channels and samples of a block
         self._sound, self._heard = FixedDelay(self.latency), FixedDelay(2 * _HALF_TAPS - 1)
         self._needs_db, self._gains_db = FixedDelay(spread + 2), FixedDelay(spread)
         self._memories = {
@@ -77,6 +79,8 @@ class Limiter(SplitEffect):
         self._ceiling_db.set(self.number(CEILING))
 
     def render(self, block: Block) -> Block:
+        if not float(np.abs(block).max()) <= _LOUDEST:
+            block = np.clip(np.nan_to_num(block, nan=0.0), -_LOUDEST, _LOUDEST)  # or its gain would be none for ever
         late = self._sound.push(block)
         need_db = self._need_db(block)[None]
         held_db = _lowest(self._needs_db.joined(need_db)[0], self._needs_db.samples + 1)
@@ -87,7 +91,7 @@ class Limiter(SplitEffect):
         if not gains_db.any():
             return late  # to the bit
         gains = np.float32(10.0) ** (gains_db * np.float32(0.05))
-        return late * np.convolve(gains, self._weights, "valid").astype(np.float32, copy=False)
+        return late * np.convolve(gains, self._average, "valid").astype(np.float32, copy=False)
 
     def reset(self) -> None:
         for memory in self._memories.values():
@@ -122,8 +126,11 @@ class Limiter(SplitEffect):
     def _peaks(self, joined: Block, samples: int) -> Block:
         """Loudest of each sample and the three points behind it, over all channels, ``[T]``."""
         themselves = np.abs(joined[:, _HALF_TAPS - 1 : _HALF_TAPS - 1 + samples]).max(axis=0)
-        windows = np.lib.stride_tricks.sliding_window_view(joined, 2 * _HALF_TAPS, axis=1)
-        peaks: Block = np.maximum(themselves, np.abs(windows @ self._between).max(axis=(0, 2)))
+        between = joined[:, None, :samples] * self._between[0]
+        tap = np.empty_like(between)
+        for number, weights in enumerate(self._between[1:], 1):
+            between += np.multiply(joined[:, None, number : number + samples], weights, out=tap)
+        peaks: Block = np.maximum(themselves, np.abs(between, out=between).max(axis=(0, 1)))
         return peaks
 
     def _release(self, held_db: Block) -> Block:

@@ -50,7 +50,9 @@ def find_effects() -> FoundEffects:
     messages = []
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:
-            classes.setdefault(point.name, _load(point))
+            if point.name in classes:
+                raise ValueError("another effect has that name")
+            classes[point.name] = _load(point)
         except Exception as error:  # noqa: BLE001 - a plugin that cannot be imported must not take the others along
             messages.append(f"effect plugin {point.name} ({point.value}) cannot be used: {error}")
     hosted = find_hosted()

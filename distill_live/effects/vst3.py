@@ -40,6 +40,7 @@ class HostedEffect(Effect):
     """
 
     copies_exactly = False
+    most_channels = 2
 
     def __init__(self) -> None:
         self.values = {p.id: p.default_value for p in self.params}

@@ -12,6 +12,7 @@ from typing import Any
 
 from distill_live.engine.priority import lower_priority
 from distill_live.errors import DistillError
+from distill_live.home import read_whole
 from distill_live.link import End, Link, Message
 
 
@@ -56,7 +57,7 @@ class _Watcher:
 
 def _hash(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_whole(path)).hexdigest()
     except OSError:
         return ""
 

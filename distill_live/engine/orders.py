@@ -7,15 +7,15 @@ loader process encodes sounds, ``loading`` makes models ready) and applied when 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from distill_live.codes.grid import CodeGrid, Codes
-from distill_live.codes.params import SLOTS
 from distill_live.engine.loading import ModelLoading, Ready
 from distill_live.engine.params import FOLLOW
-from distill_live.engine.performance import BANK_LOAD, GRAB, MODEL_LOAD, RECORD, Performance
+from distill_live.engine.performance import BANK_CLEAR, BANK_LOAD, GRAB, MODEL_LOAD, RECORD, Performance
 from distill_live.engine.reports import Reports
 from distill_live.engine.standing import Standing
 from distill_live.engine.take import decode_codes, encode_codes
@@ -52,10 +52,10 @@ class Orders:
         self.performance, self.tape, self.reports = performance, tape, reports
         self.bridge, self.loader, self.loading = bridge, loader, loading
         self._on_value = on_value
-        self._tickets = 0
-        self._loads: dict[int, tuple[str, str]] = {}  # ticket: (slot, name)
+        self._tickets = secrets.randbits(48)  # an answer to an engine that died must not be taken for one to this
+        self._loads: dict[int, tuple[str, str, str]] = {}  # ticket: (slot, name, hash of the model it is encoded for)
         self._syncs: list[Any] = []
-        self._from_library: dict[int, str] = {}  # slots that hold a sound the model does not
+        self._from_library = reports.from_library  # slots that hold a sound the model does not, and its name
         self.model_changed: Callable[[], None] = lambda: None
 
     # ------------------------------------------------------------------ events
@@ -77,8 +77,10 @@ class Orders:
         param_id = param_id_of(address)
         if param_id is not None:
             self._value(param_id)
-        elif address == GRAB:
-            self._keep_grabbed(int(str(done.args[0])))
+        elif address in (BANK_LOAD, BANK_CLEAR, GRAB):
+            self._slot_changed(int(str(done.args[0])))
+            if address == GRAB:
+                self._keep_grabbed(int(str(done.args[0])))
 
     def _value(self, param_id: str) -> None:
         self._on_value(param_id)
@@ -99,6 +101,11 @@ class Orders:
         else:
             return False
         return True
+
+    def _slot_changed(self, number: int) -> None:
+        """Another sound is there: what was there before is not to come back, nor what was still to come."""
+        self._from_library.pop(number, None)
+        self._loads = {t: load for t, load in self._loads.items() if load[0] != str(number)}
 
     def _keep_grabbed(self, number: int) -> None:
         slot = self.performance.bank[number]
@@ -144,26 +151,29 @@ class Orders:
         wish = {"ticket": self._tickets, "name": name, "model": str(model.path), "sha256": model.sha256}
         if not self.loader.send({"type": "encode", **wish}):
             raise DistillError("the loader is not running", fix="use a sound of the model, or start again")
-        self._loads[self._tickets] = (slot, name)
+        self._loads[self._tickets] = (slot, name, model.sha256)
 
     def from_loader(self, message: Message) -> None:
         """One message of the loader: codes that were sent for, or a model file that has changed."""
         if message.get("type") == "changed":
             self.loading.ask(self.performance.model.name, Path(str(message["path"])), goes_on=True)
             return
-        slot, name = self._loads.pop(int(message["ticket"]), ("", ""))
+        slot, name, sha256 = self._loads.pop(int(message["ticket"]), ("", "", ""))
         if not slot:
             return
         try:
             if "error" in message:
                 raise DistillError(message["error"])
+            if sha256 != self.performance.model.sha256:  # another model has come meanwhile
+                self.apply(BANK_LOAD, (slot, name), "osc")
+                return
             self._put(slot, name, self._checked(decode_codes(message["codes"]), name))
         except DistillError as error:
             self.refuse(BANK_LOAD, error)
 
     def loader_gone(self) -> None:
         """Whatever was sent for will not come."""
-        for _, name in self._loads.values():
+        for _, name, _ in self._loads.values():
             self.refuse(BANK_LOAD, DistillError(f"the sound {name!r} was not loaded", fix="ask for it again"))
         self._loads.clear()
         self.follow()
@@ -208,6 +218,7 @@ class Orders:
         self.performance.add_kit(ready.kit)
         self.tape.model(model)
         self._do(MODEL_LOAD, (ready.name, model.sha256, ready.goes_on), MACHINE)
+        self.performance.forget_kits()
         self.bridge.send({"type": "done", "address": MODEL_LOAD, "args": [ready.name]})
         self.reports.say(f"playing {model.name}.")
         self.model_changed()
@@ -239,8 +250,11 @@ class Orders:
             self._asset(decode_codes(body))
         for slot, (name, sha256) in standing.bank.items():
             if not sha256:
-                self.apply(f"{ROOT}/bank/clear", (str(slot),))
-            elif sha256 in self.performance.assets and 1 <= slot <= SLOTS:
+                self.apply(BANK_CLEAR, (str(slot),))
+            elif sha256 in self.performance.assets:
                 self.apply(BANK_LOAD, (str(slot), name, sha256))
+            else:  # the model's own in another place, or the library's
+                self.apply(BANK_LOAD, (str(slot), name))
+        self._from_library |= {slot: name for slot, name in standing.library.items() if slot in standing.bank}
         if not standing.playing:
             self.apply(f"{ROOT}/transport/stop")

@@ -106,6 +106,7 @@ class Performance:
         self.params = ParamBank(load_all())
         self.params.restore({"seed": seed, **(params or {})})
         self.assets: dict[str, Codes] = {}
+        self._digests: dict[int, str] = {}  # of the assets, by identity: they are kept, and never changed
         self.look_ahead = look_ahead
         kit = VoiceKit(model, look_ahead)
         self.kits: dict[str, VoiceKit] = {model.sha256: kit}
@@ -180,13 +181,19 @@ class Performance:
 
     def add_asset(self, codes: Codes) -> str:
         """Keep codes that came in from outside; returns the hash that ``/distill/bank/load`` names them by."""
-        digest = hashlib.sha256(np.ascontiguousarray(codes).tobytes() + str(codes.shape).encode()).hexdigest()
-        self.assets[digest] = codes
+        digest = self._digests.get(id(codes))
+        if digest is None:
+            digest = hashlib.sha256(np.ascontiguousarray(codes).tobytes() + str(codes.shape).encode()).hexdigest()
+            self._digests[id(self.assets.setdefault(digest, codes))] = digest
         return digest
 
     def add_kit(self, kit: VoiceKit) -> None:
         """Keep another model ready, for ``/distill/model/load``, which names it by its hash."""
         self.kits[kit.model.sha256] = kit
+
+    def forget_kits(self) -> None:
+        """Keep the models that are heard, and no others; one that is wanted again has to be added again."""
+        self.kits = {voice.model.sha256: voice.kit for voice in self._voices}
 
     # ------------------------------------------------------------------ events
 
@@ -210,7 +217,7 @@ class Performance:
         twin = copy.copy(self)
         twin.params = ParamBank(self.params.registry)
         twin.params.restore(self.params.snapshot())
-        twin.assets, twin.kits = dict(self.assets), dict(self.kits)
+        twin.assets, twin._digests, twin.kits = dict(self.assets), dict(self._digests), dict(self.kits)
         twin.voice = self.voice.fork(twin.params)
         twin._leaving = [(voice.fork(twin.params), copy.copy(presence)) for voice, presence in self._leaving]
         twin._presence = copy.copy(self._presence)
@@ -337,7 +344,9 @@ class Performance:
         samples = round(float(self.params[MODEL_FADE.id]) * SAMPLE_RATE)
         self._presence.go(0.0, samples)
         self._leaving.append((self.voice, self._presence))
-        self.voice = Voice(kit, self.params, self._memory_for(kit, goes_on))
+        before, self.voice = self.voice, Voice(kit, self.params, self._memory_for(kit, goes_on))
+        if goes_on and _alike(before.model, kit.model):
+            _carry_bank(before, self.voice)
         self._presence = Presence(0.0)
         self._presence.go(1.0, samples)
         return (str(args[0]), str(args[1]), goes_on)
@@ -346,15 +355,16 @@ class Performance:
         """The same place in the take's time; the same codes too, where a model goes on as a newer state of itself."""
         frame = self.column * self.model.frames_per_column
         column = -(-frame // kit.model.frames_per_column)
-        old, new = self.model, kit.model
-        alike = (old.rows, old.levels, old.codebook_size) == (new.rows, new.levels, new.codebook_size)
-        codes = self.memory.codes if goes_on and alike else np.zeros((0, new.rows, new.levels), np.int16)
-        return Memory(column, codes)
+        if goes_on and _alike(self.model, kit.model):
+            return replace(self.memory, column=column)
+        return Memory(column, np.zeros((0, kit.model.rows, kit.model.levels), np.int16))
 
     def _jump(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
         """Many values are about to move at once: what sounds now goes on beside it until it has faded."""
         if self._before is None and self.chain.copies_exactly:
-            self._before = (self._fork_with(self._spare), 0)
+            before = self._fork_with(self._spare)
+            if before.chain.bypassed == self.chain.bypassed:  # else an effect could not load its state: another sound
+                self._before = (before, 0)
         return args
 
     def _hear(self, args: tuple[Value, ...]) -> tuple[Value, ...]:
@@ -415,7 +425,8 @@ class Performance:
         if self._panicking:
             out = out * FADE_OUT
             self.chain.reset()
-            self._panicking = False
+            self._panicking, self._before = False, None
+            self._gain = 0.0  # whoever starts again rises from silence, in the next block too
         self.blocks += 1
         return out
 
@@ -428,6 +439,8 @@ class Performance:
         return led_over
 
     def _music(self) -> Block:
+        if self.blocks == 0:
+            self._gain = self._target  # a take that begins stopped has never sounded
         if self._gain == self._target == 0.0:
             return np.zeros(BLOCK, np.float32)
         hop = self._hop()
@@ -446,6 +459,24 @@ class Performance:
             hop += voice.hop(self.effort, stretch) * presence.block(BLOCK)
         self._leaving = [(voice, presence) for voice, presence in self._leaving if not presence.gone]
         return hop
+
+
+def _alike(old: Playable, new: Playable) -> bool:
+    """Whether codes of one model mean something to the other."""
+    return (old.rows, old.levels, old.codebook_size) == (new.rows, new.levels, new.codebook_size)
+
+
+def _carry_bank(before: Voice, after: Voice) -> None:
+    """The slots that are not as the model fills them stay so, with the new model's codes where it has the sound."""
+    old, new = before.model, after.model
+    usual = [Slot(name, codes) for name, codes in old.sounds[:SLOTS]]
+    for number in range(1, SLOTS + 1):
+        slot, own = before.bank[number], usual[number - 1] if number <= len(usual) else None
+        if (slot and slot.codes) is (own and own.codes):
+            continue
+        known = None if slot is None or slot.codes is not old.sound(slot.name) else new.sound(slot.name)
+        after.bank.put(number, slot if slot is None or known is None else Slot(slot.name, known))
+    after.bank_changed()
 
 
 def _level_edit(param_id: str) -> tuple[int, str]:

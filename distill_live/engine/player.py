@@ -40,7 +40,7 @@ class RingPlayer:
     Args:
         ring: its status area gets underruns, the smallest fill and the state.
         sample_rate: of the ring.
-        restart_frames: how full the ring must be before sound begins or returns.
+        restart_frames: how full the ring must be before sound begins or returns, where the producer fills it so far.
         spare_frames: what must be left after the first block, whatever its length; else sound would end at once.
         max_block: the largest block that is filled in one go; larger ones are filled in pieces.
         ramp_ms: the last sample's way to silence when the ring runs dry.
@@ -134,8 +134,12 @@ class RingPlayer:
         self._last[:] = out[frames - 1]
 
     def _enough(self, frames: int) -> bool:
-        """The restart level, or whatever is there when no more will come (the end of a very short take)."""
-        fill, level = self.ring.fill, max(self.restart_frames, frames + self.spare_frames)
+        """The restart level, or whatever is there when no more will come (the end of a very short take).
+
+        No more than the producer means to keep in the ring: it would be waited for in vain.
+        """
+        wanted = min(self.restart_frames, self.ring.count(Count.LEAD) or self.restart_frames)
+        fill, level = self.ring.fill, max(wanted, frames + self.spare_frames)
         return fill >= level or (fill > 0 and not self.ring.count(Count.PRODUCING))
 
     def _begin(self) -> None:

@@ -36,7 +36,7 @@ from distill_live.engine.player import SPARE_FRAMES
 from distill_live.engine.priority import ENGINE_PRIORITY, lock_memory, request_realtime
 from distill_live.engine.reports import Reports
 from distill_live.engine.standing import Standing
-from distill_live.engine.take import TakeStart, header
+from distill_live.engine.take import TakeStart, header, without_missing
 from distill_live.engine.tape import Tape
 from distill_live.engine.thrift import Thrift
 from distill_live.engine.timing import Timings
@@ -112,7 +112,8 @@ class LiveLoop:
         self.supervisor, self.bridge, self.loader = supervisor, bridge, loader
         standing = None if settings.standing is None else Standing.from_json(settings.standing)
         model = load_playable(settings.model if standing is None else Path(standing.model))
-        start = _with_lead(settings.start if standing is None else standing.start, settings.lead)
+        start, gone = without_missing(settings.start if standing is None else standing.start)
+        start = _with_lead(start, settings.lead)
         _warm_up(replace(start, effects=own_effects(start.effects)).performance(model))
         self.performance = start.performance(model)
         self.performance.chain.be_patient(BLOCK / SAMPLE_RATE)
@@ -134,6 +135,8 @@ class LiveLoop:
         self._underruns = self.ring.count(Count.UNDERRUNS)
         self._looked_s = 0.0
         self._quit = False
+        for name in gone:
+            self.reports.say(f"effect {name} is not installed any more, and left out.")
         if standing is not None:
             self.orders.restore(standing, settings.assets)
         else:
@@ -148,6 +151,7 @@ class LiveLoop:
         self.reports.announce_model(fresh=True)
         self.orders.follow()
         self.ring.publish(Count.MIN_FILL, -1)
+        self.ring.publish(Count.LEAD, self.lead.frames)
         self.ring.publish(Count.PRODUCING, 1)
         self.supervisor.send({"type": "engine", "state": "playing"})
         while not self._quit:
@@ -246,6 +250,7 @@ class LiveLoop:
 
     def _lead_changed(self) -> None:
         self.reports.lead = self.lead.frames
+        self.ring.publish(Count.LEAD, self.lead.frames)
         self.orders.apply(LEAD, (self.lead.frames,))
 
     def _rest(self) -> None:

@@ -48,6 +48,7 @@ class Recorder:
     def __init__(self, sink: Sink, waiting_blocks: int = WAITING_BLOCKS) -> None:
         self._sink = sink
         self._most = waiting_blocks
+        self._pushed = self._popped = 0  # blocks; each is counted by one thread alone
         self._waiting: deque[_Block | _Job] = deque()
         self._lost_frames = 0
         self._quit = threading.Event()
@@ -56,10 +57,11 @@ class Recorder:
 
     def push(self, wet: Floats, dry: Floats | None = None) -> None:
         """Hand over float32 ``[2, T]`` and ``[T]``; both are copied. Never waits."""
-        if len(self._waiting) >= self._most:
+        if self._pushed - self._popped >= self._most:
             self._lost_frames += wet.shape[1]
             return
         self._tell_of_gap()
+        self._pushed += 1
         self._waiting.append(_Block(wet.copy(), None if dry is None else dry.copy()))
 
     def do(self, job: Callable[[], None]) -> None:
@@ -94,6 +96,7 @@ class Recorder:
         while self._waiting:
             item = self._waiting.popleft()
             if isinstance(item, _Block):
+                self._popped += 1
                 if joined and ((joined[0].dry is None) != (item.dry is None) or len(joined) == BLOCKS_AT_ONCE):
                     self._hand_on(joined)
                 joined.append(item)

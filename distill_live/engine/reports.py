@@ -18,7 +18,6 @@ from distill_live.engine.standing import standing_of
 from distill_live.engine.timing import Timings
 from distill_live.events import ControlEvent, param_id_of
 from distill_live.link import Link
-from distill_live.models.library import model_names
 from distill_live.params import Value
 
 VALUES_HZ: Final = 30.0
@@ -40,6 +39,7 @@ class Reports:
         self.supervisor = supervisor
         self.device = ""
         self.recording = False
+        self.from_library: dict[int, str] = {}  # bank slots whose sound the library has, by its name there
         self._changed: dict[str, Value] = {}
         self._peak = np.zeros(2, np.float32)
         self._next_values = self._next_status = self._next_standing = 0.0
@@ -66,11 +66,14 @@ class Reports:
                 "slots": self.performance.bank.names,
                 "codebook_size": model.codebook_size,
                 "rows": model.rows,
-                "models": model_names(),
                 "fresh": fresh,
             }
         )
-        self._changed.update(self.performance.params.snapshot())
+        params = self.performance.params
+        if fresh:  # whoever listens may think of values that an engine had which is no more
+            self._changed.update({i: params[i] for i, param in params.registry.items() if param.settable})
+        else:
+            self._changed.update(params.snapshot())
 
     def changed(self, event: ControlEvent) -> None:
         """Note what an applied event changed."""
@@ -119,7 +122,7 @@ class Reports:
 
     def _send_standing(self) -> None:
         """How the performance stands, for the engine that would have to go on if this one died."""
-        body = standing_of(self.performance).to_json()
+        body = standing_of(self.performance, self.from_library).to_json()
         self.supervisor.send({"type": "engine", "state": "standing", "standing": body}, droppable=True)
 
     def load(self, timings: Timings) -> float:

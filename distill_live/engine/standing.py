@@ -27,12 +27,14 @@ class Standing:
         start: values, effects and memory: how a take would begin that goes on from here.
         bank: slot -> (name, hash of the codes), where a slot differs from how the model fills it; hash "" is empty.
         playing: False when it was stopped.
+        library: slot -> name, where the sound came from the library, and is to be encoded again for another model.
     """
 
     model: str
     start: TakeStart
     bank: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     playing: bool = True
+    library: Mapping[int, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         memory = self.start.memory
@@ -45,6 +47,7 @@ class Standing:
             "memory": None if memory is None else encode_memory(memory),
             "bank": {str(slot): list(sound) for slot, sound in self.bank.items()},
             "playing": self.playing,
+            "library": {str(slot): name for slot, name in self.library.items()},
         }
 
     @classmethod
@@ -60,7 +63,8 @@ class Standing:
             look_ahead = None if body["look_ahead"] is None else int(body["look_ahead"])
             start = TakeStart(int(body["seed"]), params, tuple(map(str, body["effects"])), look_ahead, memory)
             bank = {int(slot): (str(name), str(sha256)) for slot, (name, sha256) in body["bank"].items()}
-            standing = cls(str(body["model"]), start, bank, bool(body["playing"]))
+            library = {int(slot): str(name) for slot, name in body.get("library", {}).items()}
+            standing = cls(str(body["model"]), start, bank, bool(body["playing"]), library)
         except (AttributeError, KeyError, TypeError, ValueError, DistillError):
             raise TakeError("the last state cannot be read", fix="start without it") from None
         if not all(1 <= slot <= SLOTS for slot in standing.bank):
@@ -68,8 +72,8 @@ class Standing:
         return standing
 
 
-def standing_of(performance: Performance) -> Standing:
-    """How a performance stands now; codes of its bank become its assets."""
+def standing_of(performance: Performance, library: Mapping[int, str] | None = None) -> Standing:
+    """How a performance stands now; codes of its bank become its assets. Touches no disk."""
     params = performance.params.snapshot()
     seed = int(params.pop("seed", 0))
     start = TakeStart(seed, params, performance.chain.order, performance.look_ahead, performance.memory)
@@ -81,4 +85,5 @@ def standing_of(performance: Performance) -> Standing:
             bank[number] = ("", "")
         elif slot is not None and slot.codes is not performance.model.sound(name or ""):
             bank[number] = (slot.name, performance.add_asset(slot.codes))
-    return Standing(str(performance.model.path.resolve()), start, bank, performance.playing)
+    path = str(performance.model.path.absolute())
+    return Standing(path, start, bank, performance.playing, dict(library or {}))

@@ -13,7 +13,7 @@ import functools
 import hashlib
 import platform
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from distill_live.effects.params import STANDARD_ORDER
 from distill_live.engine.performance import BLOCK, SAMPLE_RATE, Performance
 from distill_live.engine.voice import Memory
 from distill_live.errors import DistillError, TakeError
+from distill_live.events import param_id_of
 from distill_live.models.playable import Playable
 from distill_live.params import Value
 from distill_live.takelog import Take
@@ -122,6 +123,31 @@ def start_of(take: Take) -> TakeStart:
         raise TakeError("the take's first line has an odd look_ahead", fix="restore the log")
     memory = head.get("memory")
     return TakeStart(seed, params, tuple(effects), look_ahead, None if memory is None else decode_memory(memory))
+
+
+def without_missing(start: TakeStart) -> tuple[TakeStart, tuple[str, ...]]:
+    """A beginning without the effects that are not installed any more, and their names; their values go with them."""
+    gone = tuple(name for name in start.effects if name not in STANDARD_ORDER)
+    params = {param_id: value for param_id, value in start.params.items() if not _of_missing(param_id)}
+    effects = tuple(name for name in start.effects if name not in gone)
+    return replace(start, params=params, effects=effects), gone
+
+
+def take_without_missing(take: Take) -> tuple[Take, tuple[str, ...]]:
+    """A take without the effects that are not installed any more, and their names.
+
+    Raises:
+        TakeError: as ``start_of``.
+    """
+    start, gone = without_missing(start_of(take))
+    head = {**take.header, "params": dict(start.params), "effects": list(start.effects)}
+    events = tuple(event for event in take.events if not _of_missing(param_id_of(event.address) or ""))
+    return replace(take, header=head, events=events), gone
+
+
+def _of_missing(param_id: str) -> bool:
+    kind, _, rest = param_id.partition(".")
+    return kind == "fx" and rest.partition(".")[0] not in STANDARD_ORDER
 
 
 def encode_codes(codes: Codes) -> dict[str, Any]:

@@ -14,7 +14,6 @@ import datetime
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +23,7 @@ import soundfile
 
 from distill_live.audio.digest import SoundDigest
 from distill_live.errors import TakeError, UnknownNameError, UsageError
-from distill_live.home import check_name, home
+from distill_live.home import check_name, home, pieces_of
 from distill_live.takelog import Recording, Take, being_written, read_take
 
 LOG: Final = "take.jsonl"
@@ -79,9 +78,10 @@ def store_model(folder: Path, sha256: str, path: Path) -> str:
     try:
         if not place.exists():
             _link_or_copy(path, place)
-        with place.open("rb") as file:
-            changed = hashlib.file_digest(file, "sha256").hexdigest() != sha256
-        if changed:
+        digest = hashlib.sha256()
+        for piece in pieces_of(place):
+            digest.update(piece)
+        if digest.hexdigest() != sha256:
             place.unlink()
             return f"{path} has changed; this take can only be replayed where its old state still is."
     except OSError as error:
@@ -93,7 +93,9 @@ def _link_or_copy(path: Path, place: Path) -> None:
     try:
         os.link(path, place)
     except OSError:  # another disk, or one without links
-        shutil.copyfile(path, place)
+        with place.open("xb", buffering=0) as copy:
+            for piece in pieces_of(path):
+                copy.write(piece)
 
 
 def stored_models(folder: Path) -> list[Path]:

@@ -108,6 +108,7 @@ class Voice:
         self._played: deque[Codes] = deque(maxlen=longest)
         self._listened: deque[Codes] = deque(maxlen=longest)
         self._dirty = self._resample = False
+        self._stutter_from: int | None = None  # the column with which a stutter begins that was on from the start
         self.decoder = FrameDecoder(self.model.decoder, self._n, column)
         self.dice = PerformanceDice(params, self._remembered)
         heard = memory.codes if len(memory.codes) else None
@@ -197,7 +198,7 @@ class Voice:
         if what == "freeze":
             self._freeze()
         else:
-            self.moments.start_stutter(int(self.params["stutter"]), self.column)
+            self._start_stutter()
         self._memory_may_change()
 
     def hear(self, codes: Codes) -> None:
@@ -209,7 +210,7 @@ class Voice:
     def let_go(self) -> None:
         """Forget what hands hold."""
         self._held.clear()
-        self.moments.frozen = self.moments.stutter = None
+        self.moments.frozen = self.moments.stutter = self._stutter_from = None
         self._dirty = True
 
     def bank_changed(self) -> None:
@@ -230,6 +231,8 @@ class Voice:
             if level in self._held and held is not None and self._playable(held, (self.model.rows,)):
                 self._held[level] = held
         self._freeze()
+        if columns := int(self.params["stutter"]):
+            self._stutter_from = memory.column + columns
         frozen = memory.frozen
         shape = (self.model.rows, self.model.levels)
         if self.moments.frozen is not None and frozen is not None and self._playable(frozen, shape):
@@ -249,6 +252,10 @@ class Voice:
         if self.params["freeze"]:
             self.moments.frozen = self._base(self.column_or_first)
 
+    def _start_stutter(self) -> None:
+        self._stutter_from = None
+        self.moments.start_stutter(int(self.params["stutter"]), self.column)
+
     def _memory_may_change(self) -> None:
         """Where edits feed back, the prior may have to remember other codes than it has drawn."""
         if any(self.params[f"level.{level}.feedback"] for level in range(self.model.levels)):
@@ -264,6 +271,9 @@ class Voice:
             effort: 0 is full; each degree above is cheaper.
             stretch: repeat what there is instead of going on.
         """
+        if self._stutter_from is not None and self.column >= self._stutter_from:
+            self._start_stutter()
+            self._memory_may_change()
         if self._resample:
             self._draw_again()
         if self._dirty:

@@ -26,7 +26,10 @@ MISSED_ROUNDS: Final = 2  # rounds without an answer until the sound counts as g
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is known after one round. ``values`` holds what was asked for in this round, by parameter id."""
+    """What is known after one round. ``values`` holds what was asked for in this round, by parameter id.
+
+    ``whole``: all of it may have changed; else only what moves by itself has been asked for.
+    """
 
     alive: bool = False
     port: int = 0
@@ -36,6 +39,7 @@ class Snapshot:
     bank: BankListing = field(default_factory=lambda: BankListing((), ()))
     presets: PresetListing = field(default_factory=PresetListing)
     notices: tuple[str, ...] = ()
+    whole: bool = True
 
 
 class Wire:
@@ -109,11 +113,16 @@ class Wire:
         if not self._known.alive or self._missed:
             self._missed = 0
             self._round = 0  # the next round asks for everything
-        return Snapshot(True, port, state, values, self._level_names(state.model), bank, presets, notices)
+        names, whole = self._level_names(state.model), self._looks_at_all
+        return Snapshot(True, port, state, values, names, bank, presets, notices, whole)
+
+    @property
+    def _looks_at_all(self) -> bool:
+        return self._round % SETTINGS_EVERY == 1
 
     def _values(self) -> tuple[dict[str, Value], tuple[str, ...]]:
         """The values of this round, and the errors that came with them."""
-        ids = self._readouts + (self._settings if self._round % SETTINGS_EVERY == 1 else [])
+        ids = self._readouts + (self._settings if self._looks_at_all else [])
         self._client.send_bundle([(f"param/{param_id}", ()) for param_id in ids])
         if not self._client.ping():
             raise DeviceError(f"no answer on port {self._client.server[1]}")

@@ -83,11 +83,17 @@ class FrameTransform:
         return self._overlap_add.step(self.synthesise(frame), before)
 
     def signal(self, spectra: Spectra, before: Floats) -> Floats:
-        """All of what earlier frames left and frames ``[N, bins]`` add up to, float32 ``[n_fft + (N - 1) * hop]``."""
+        """What earlier frames add up to, and frames ``[N, bins]`` a hop apart after them, float32 ``[T + N * hop]``.
+
+        Args:
+            spectra: the first begins a hop after the last of the earlier ones.
+            before: float32 ``[T]`` to the end of the last earlier frame, at least ``n_fft - hop``.
+        """
         line = np.zeros(len(before) + len(spectra) * self.hop, np.float32)
         line[: len(before)] = before
-        for number, frame in enumerate(self.synthesise(spectra)):  # oldest first, as they are finished one by one
-            line[number * self.hop : number * self.hop + self.n_fft] += frame
+        first = len(before) + self.hop - self.n_fft
+        for start, frame in enumerate(self.synthesise(spectra)):  # oldest first, as they are finished one by one
+            line[first + start * self.hop : first + start * self.hop + self.n_fft] += frame
         return line
 
     def _transformed(self, windowed: Floats) -> Spectra:

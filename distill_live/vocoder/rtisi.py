@@ -167,25 +167,26 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
     def _commit(self, newest: Floats, state: RtisiState, iterations: int) -> tuple[Floats, RtisiState]:
         """Take the newest magnitudes ``[bins]`` in and finish the oldest pending frame: a hop, and the state after."""
         transform = self._transform
+        pending = transform.signal(state.magnitudes * state.phasors, state.tail)
+        first = self._first_phasors(pending)
         magnitudes = np.concatenate([state.magnitudes, newest[None]])
-        phasors = np.concatenate([state.phasors, self._first_phasors(state)])
-        phasors = self._project(magnitudes, phasors, state.tail, iterations)
+        phasors = np.concatenate([state.phasors, first])
+        if iterations:
+            signal = transform.signal(newest * first, pending)
+            phasors = self._project(signal, magnitudes, phasors, state.tail, iterations)
         hop, tail = transform.finish(magnitudes[:1] * phasors[:1], state.tail)
         return hop, RtisiState(magnitudes[1:], phasors[1:], tail)
 
-    def _first_phasors(self, state: RtisiState) -> Spectra:
+    def _first_phasors(self, pending: Floats) -> Spectra:
         """Phases ``[1, bins]`` of a frame that has just come in, from what the others say of its first three hops."""
-        signal = self._transform.signal(state.magnitudes * state.phasors, state.tail)
-        begun = signal[-len(self._first_look) :] * self._first_look
+        begun = pending[-len(self._first_look) :] * self._first_look
         spectrum = np.fft.rfft(begun, self.config.n_fft, norm="forward")[None]
         return _unit(spectrum + _KEEP * self._any_phase)
 
-    def _project(self, magnitudes: Floats, phasors: Spectra, tail: Floats, iterations: int) -> Spectra:
-        """Move the phases of all pending frames toward those of one signal, with momentum."""
-        if not iterations:
-            return phasors
+    def _project(self, signal: Floats, magnitudes: Floats, phasors: Spectra, tail: Floats, iterations: int) -> Spectra:
+        """Move the phases of all pending frames toward those of one signal, with momentum; ``signal`` is theirs now."""
         transform = self._transform
-        ahead = before = transform.analyse_signal(transform.signal(magnitudes * phasors, tail))
+        ahead = before = transform.analyse_signal(signal)
         for _ in range(iterations - 1):
             wanted = ahead * _scale(magnitudes, ahead)
             spectra = transform.analyse_signal(transform.signal(wanted, tail))

@@ -211,6 +211,36 @@ def test_a_wish_that_makes_no_sense_is_one_sentence(
     assert not Path("x.wav").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--seed", "9", "--log", "take.jsonl"],
+        ["--recording", "1", "--out", "1-wet.wav"],
+        ["--recording", "1", "--stems", "--out", "1.wav"],
+    ],
+)
+def test_nothing_that_the_take_is_made_of_is_written_over(
+    played: Played, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(played.folder)
+    before = {path.name: path.read_bytes() for path in played.folder.iterdir()}
+    assert "belongs to the take itself" in said(capsys, "replay", "take.jsonl", *arguments, code=2)
+    assert {path.name: path.read_bytes() for path in played.folder.iterdir()} == before
+
+
+def test_an_effect_that_is_gone_is_left_out_and_said(
+    played: Played, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take = read_take(played.log)
+    head = take.header
+    head |= {"effects": [*head["effects"], "slap"], "params": {**head["params"], "fx.slap.mix": 0.5}}
+    turned = ControlEvent(2048, "/distill/param/fx.slap.mix", (0.1,), "osc")
+    write_take(tmp_path / "old.jsonl", replace(take, header=head, events=(turned, *take.events), recordings=()))
+    text = said(capsys, "replay", tmp_path / "old.jsonl")
+    assert "slap is not installed any more, and left out" in text
+    assert told(capsys, "replay", tmp_path / "old.jsonl")["same"] is None
+
+
 def test_two_other_models_cannot_play_one_variation(
     played: Played, tiny_playable: Callable[..., Playable], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -186,9 +186,11 @@ def test_a_grab_is_understood_in_every_form():
     assert grab(5.0, 0.5, "Heard") == ("5", 0.5, "heard")
 
 
-def test_models_are_listed_by_name_and_loaded_by_name():
+def test_models_are_listed_by_name_and_loaded_by_name(own_home):
     desk = make_desk()
-    desk.namespace.set_model(ModelInfo("night", models=("factory", "night")))
+    desk.namespace.set_model(ModelInfo("night"))
+    (own_home / "models").mkdir(parents=True)
+    (own_home / "models" / "night.distill").touch()
     replies = ask(desk, "/distill/model/list").replies
     assert replies[:2] == [("/distill/model/list", ("factory", False)), ("/distill/model/list", ("night", True))]
     assert replies[2] == ("/distill/model/list/end", (2, "night"))

@@ -58,6 +58,11 @@ def raises(block):
     raise ZeroDivisionError("a plugin's own fault")
 
 
+def spoils_its_input(block):
+    block *= np.float32(np.nan)  # which is the dry sound, too
+    return block
+
+
 FAILURES = {
     "raises": raises,
     "nan": lambda block: block * np.float32(np.nan),
@@ -66,6 +71,10 @@ FAILURES = {
     "one channel": lambda block: block[0],
     "nothing": lambda block: None,
     "a list": lambda block: block.tolist(),
+    "spoils its input": spoils_its_input,
+    "double precision beyond single": lambda block: np.full(block.shape, 1e39),
+    "runs away": lambda block: block * np.float32(1e37),
+    "texts": lambda block: np.full(block.shape, "loud"),
 }
 
 
@@ -300,6 +309,66 @@ def test_a_plugin_that_cannot_even_prepare_is_out_from_the_start():
     chain, sound = chain_of(Unprepared(), Drive()), sine(10)
     assert np.array_equal(play(chain, sound), delayed(sound, chain.latency))
     assert "unprepared raised OSError in prepare" in chain.messages[0]
+
+
+class Forgetful(Late):
+    """Can neither say nor load its state, from the moment on that it is told so."""
+
+    name = "forgetful"
+    forgets = False
+
+    def state(self):
+        return super().state() if not self.forgets else self.nothing
+
+    def load_state(self, state):
+        if self.forgets:
+            raise KeyError("a plugin's own fault")
+        super().load_state(state)
+
+
+@pytest.mark.parametrize("when", ["asked", "loaded"])
+def test_a_plugin_that_has_no_state_to_give_or_to_take_is_out_without_a_click(when):
+    chain, sound = chain_of(Forgetful()), sine(40)
+    before = play(chain, sound[:, : 20 * BLOCK])
+    stored = chain.state()
+    chain._inserts[0].guard.effect.forgets = True
+    if when == "asked":
+        assert chain.state()["inserts"][0]["guard"]["failed"]
+    else:
+        chain.load_state(stored)
+    assert chain.bypassed == ["forgetful"]
+    assert "state was" in chain.messages[0]
+    assert [name for name, _ in chain.take_out_reports()] == ["forgetful"]
+    out = np.concatenate([before, play(chain, sound[:, 20 * BLOCK :])], axis=1)
+    assert sharpest_bend(out) < 0.01
+    assert np.allclose(out[:, -10 * BLOCK :], delayed(sound, 172)[:, -10 * BLOCK :], atol=1e-6)
+
+
+def test_a_plugin_that_could_not_be_prepared_stays_out_whatever_state_is_loaded():
+    class Unfit(Late):
+        name = "late"
+
+        def prepare(self, sample_rate, max_block):
+            if sample_rate == 44100:
+                raise OSError("no such file")
+            super().prepare(sample_rate, max_block)
+
+    sane, unfit = chain_of(Late()), EffectChain([Unfit()])
+    unfit.prepare(44100, BLOCK)
+    unfit.load_state(sane.state())
+    assert unfit.bypassed == ["late"]
+    assert np.isfinite(play(unfit, sine(4))).all()
+
+
+def test_a_latency_that_cannot_be_leaves_the_plugin_out():
+    class Early(Late):
+        def build(self):
+            super().build()
+            self.latency = -1
+
+    chain = chain_of(Early())
+    assert chain.bypassed == ["late"]
+    assert "its latency is -1 samples" in chain.messages[0]
 
 
 def test_prepare_gives_a_fallen_plugin_another_chance():

@@ -20,6 +20,7 @@ from distill_live.effects.gain import Gain
 from distill_live.effects.probes import FaultError
 from distill_live.effects.registry import find_effects, make_effect
 from distill_live.errors import UnknownNameError
+from distill_live.params import Param
 from tests.effects import contract_x as x
 
 NAMES = sorted(find_effects().classes)
@@ -69,6 +70,88 @@ def test_what_another_fault_keeps_from_being_judged_says_so():
     results = {r.check: r for r in check_effect(BROKEN["broken-raising"], SHORT)}
     assert results["clicks"].verdict == "not judged"
     assert "ZeroDivisionError" in results["clicks"].text
+
+
+def failed(make):
+    return {r.check: r.text for r in check_effect(make, SHORT) if r.verdict == "failed"}
+
+
+class Twisted(Gain):
+    """A gain that a plugin's author might write; its kin below have one more thing wrong each."""
+
+    name = "twisted"
+    params = (
+        Param(
+            "fx.twisted.level",
+            "Level",
+            "fx.twisted",
+            low=-24.0,
+            high=6.0,
+            unit="dB",
+            smoothing_ms=20.0,
+            help="Loudness.",
+        ),
+    )
+
+    def __init__(self):
+        super().__init__(self.params[0])
+
+
+Twisted.__module__ = "a plugin of somebody's"
+
+
+def test_an_ordinary_plugin_keeps_the_contract():
+    assert failed(Twisted) == {}
+
+
+def test_a_reset_that_moves_the_parameters_is_found():
+    class Forgetful(Twisted):
+        def reset(self):
+            self.__init__()
+            self.prepare(48000, 512)
+
+    Forgetful.__module__ = Twisted.__module__
+    assert failed(Forgetful) == {"reset": "a reset moves its parameters"}
+
+
+def test_a_latency_that_a_knob_changes_is_found():
+    class Moving(Twisted):
+        def changed(self):
+            super().changed()
+            self.latency = 5
+
+    Moving.__module__ = Twisted.__module__
+    assert "its latency changes while it plays, from 0 to 5" in failed(Moving)["latency"]
+
+
+def test_who_counts_on_whole_blocks_or_two_channels_is_found():
+    class Whole(Twisted):
+        def render(self, block):
+            assert block.shape[1] in (64, 512), "a block of another length"
+            return super().render(block)
+
+    class Pair(Twisted):
+        def render(self, block):
+            left, right = super().render(block)
+            return np.stack([left, right])
+
+    for cls in (Whole, Pair):
+        cls.__module__ = Twisted.__module__
+    assert "another length" in failed(lambda: Whole())["raising"]
+    assert "channels: 1" in failed(lambda: Pair())["raising"]
+
+
+def test_an_id_that_the_chain_would_refuse_is_found():
+    class Astray(Twisted):
+        params = (Param("twisted.level", "Level", "fx.twisted", smoothing_ms=20.0, help="Loudness."),)
+
+    class Switched(Twisted):
+        params = (Param("fx.twisted.on", "On", "fx.twisted", smoothing_ms=20.0, help="On and off."),)
+
+    for cls in (Astray, Switched):
+        cls.__module__ = Twisted.__module__
+    assert "does not begin with fx.twisted." in failed(Astray)["declarations"]
+    assert "the chain's own switch" in failed(Switched)["declarations"]
 
 
 def test_the_broken_ones_cannot_be_put_into_a_chain():
@@ -148,7 +231,7 @@ def test_plugins_are_found_by_their_entry_point_and_bad_ones_are_named(tmp_path,
     assert found.classes["wobble"]().process(np.ones((1, 2), np.float32)).tolist() == [[-1.0, -1.0]]
     assert found.classes["limiter"].__module__ == "distill_live.effects.limiter"
     named = " ".join(found.messages)
-    assert all(f"effect plugin {name} " in named for name in ("other", "half", "gone"))
+    assert all(f"effect plugin {name} " in named for name in ("other", "half", "gone", "limiter"))
 
 
 @pytest.mark.parametrize("offsets", [[], [0], [0, 0], [100], [511], [3, 100, 100, 400], [-5, 9999]])

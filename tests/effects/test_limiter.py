@@ -63,6 +63,19 @@ def test_forty_decibels_too_much_stay_below_full_scale():
     assert -1.5 < peak_db(out) <= -1.0 + 1e-4
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
+def test_what_is_no_sound_is_forgotten_and_leaves_the_gain_free(bad):
+    limiter = Limiter()
+    limiter.prepare(48000, 512)
+    spoilt = np.full((2, 512), 0.1, np.float32)
+    spoilt[0, 100] = bad
+    loudest = np.abs(limiter.process(spoilt)).max()
+    assert loudest <= 10 ** (-1 / 20) + 1e-4
+    quiet = np.full((2, 512), 0.1, np.float32)
+    outs = [limiter.process(quiet) for _ in range(200)]
+    assert np.abs(outs[-1] - 0.1).max() < 1e-6, "it is still turned down two seconds later"
+
+
 def test_what_is_below_the_ceiling_passes_bit_for_bit():
     made, sound = limiter(), noise(2, 4096, 0.15)
     assert np.array_equal(made.process(sound)[:, made.latency :], sound[:, : -made.latency])

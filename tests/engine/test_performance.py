@@ -219,6 +219,34 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
     assert np.array_equal(plain, sound)
 
 
+@pytest.mark.parametrize("first", [START, PRESET_LOAD])
+def test_a_panic_is_silence_whatever_else_falls_into_its_block(model: Playable, first: str) -> None:
+    """Panic and start in one bundle, a preset and panic: the next block rises from silence or is silent."""
+    performance = Performance(model, 7)
+    for _ in range(60):
+        performance.render_block()
+    args = ("calm",) if first == PRESET_LOAD else ()
+    events = [ControlEvent(0, first, args), ControlEvent(0, PANIC)]
+    for event in events if first == PRESET_LOAD else reversed(events):
+        performance.apply(event)
+    panicked = performance.render_block()
+    assert np.abs(panicked[:, -1]).max() < 1e-3
+    after = performance.render_block()
+    assert np.abs(after[:, 0]).max() < 1e-3
+    if first == PRESET_LOAD:
+        assert not after.any()
+    else:
+        assert np.abs(np.concatenate([performance.render_block() for _ in range(20)], axis=1)).max() > 1e-3
+
+
+def test_a_take_that_begins_stopped_is_silent_from_its_first_sample(model: Playable) -> None:
+    performance = Performance(model, 7)
+    performance.apply(ControlEvent(0, STOP))
+    assert not np.concatenate([performance.render_block() for _ in range(10)], axis=1).any()
+    performance.apply(ControlEvent(0, START))
+    assert np.abs(np.concatenate([performance.render_block() for _ in range(30)], axis=1)).max() > 1e-3
+
+
 def test_a_value_out_of_range_is_clamped_in_the_log(model: Playable) -> None:
     assert Performance(model).apply(param("temperature", 99.0)).args == (2.0,)
 
@@ -400,6 +428,22 @@ def test_stutter_repeats_the_last_columns_and_lets_the_music_go_on_underneath(mo
 # ---------------------------------------------------------------- grabbing
 
 
+def test_a_stutter_that_is_on_from_the_start_begins_when_there_is_something_to_repeat(model: Playable) -> None:
+    performance = Performance(model, 7, {"stutter": 2})
+    undisturbed = Performance(model, 7)
+    seen: list[np.ndarray] = []
+    plain: list[np.ndarray] = []
+    n = model.frames_per_column
+    for block in range(10 * n):
+        for p, codes in ((performance, seen), (undisturbed, plain)):
+            p.render_block()
+            if block % n == 0:
+                codes.append(p.sounding.codes.copy())
+    assert all((a == b).all() for a, b in zip(seen[:2], plain[:2], strict=True))
+    assert all((seen[k] == seen[k - 2]).all() for k in range(3, 9))
+    assert any((plain[k] != plain[k - 2]).any() for k in range(3, 9)), "the music itself repeats: a weak test"
+
+
 def test_a_grab_fills_a_slot_with_what_was_played(model: Playable) -> None:
     _, codes, performance = play(model, blocks=200)
     done = performance.apply(ControlEvent(0, "/distill/bank/grab", ("5", 1.0, "played")))
@@ -473,6 +517,42 @@ def test_a_newer_state_of_a_model_goes_on_from_what_was_played(tiny_playable: Ca
     played = performance.memory.codes
     performance.apply(ControlEvent(0, MODEL_LOAD, ("x", newer.sha256, True)))
     assert (performance.memory.codes[: len(played)] == played).all() and len(played) > 10
+
+
+def test_a_newer_state_of_a_model_keeps_what_hands_hold_and_what_lies_in_the_bank(
+    tiny_playable: Callable[..., Playable],
+) -> None:
+    old, new = tiny_playable(0), tiny_playable(1)
+    performance = Performance(old, 7)
+    performance.add_kit(VoiceKit(new))
+    for _ in range(40):
+        performance.render_block()
+    performance.apply(ControlEvent(0, "/distill/bank/grab", ("9", 0.2, "played")))
+    performance.apply(ControlEvent(0, "/distill/bank/clear", ("1",)))
+    performance.apply(ControlEvent(0, "/distill/bank/load", ("5", old.sounds[0][0])))
+    performance.apply(param("level.0.hold", True))
+    performance.render_block()
+    held, grabbed = performance.voice.memory.held[0], performance.bank[9]
+    performance.apply(ControlEvent(0, MODEL_LOAD, ("new", new.sha256, True)))
+    assert (performance.voice.memory.held[0] == held).all()
+    assert performance.bank[1] is None
+    assert performance.bank[9] is grabbed
+    assert performance.bank[5].codes is new.sound(old.sounds[0][0])
+    performance.render_block()
+
+
+def test_models_that_are_not_heard_any_more_are_let_go(tiny_playable: Callable[..., Playable]) -> None:
+    models = [tiny_playable(seed) for seed in range(3)]
+    performance = Performance(models[0], 7, {"model.fade": 0.01})
+    for model in models[1:]:
+        performance.add_kit(VoiceKit(model))
+        performance.apply(ControlEvent(0, MODEL_LOAD, (model.name, model.sha256)))
+        performance.forget_kits()
+        assert models[0].sha256 in performance.kits or model is models[2], "it still sounds"
+        for _ in range(10):
+            performance.render_block()
+    performance.forget_kits()
+    assert list(performance.kits) == [models[2].sha256]
 
 
 def test_many_models_may_follow_each_other_faster_than_they_cross(tiny_playable: Callable[..., Playable]) -> None:

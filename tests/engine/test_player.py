@@ -54,6 +54,22 @@ def test_nothing_sounds_before_the_ring_holds_the_restart_level(ring: SharedRing
     assert ring.count(Count.UNDERRUNS) == 0
 
 
+def test_no_more_is_waited_for_than_the_producer_keeps_in_the_ring(ring: SharedRing) -> None:
+    """An engine whose lead was set to 512 stops there: a device that waited for 1024 would be silent for ever."""
+    player = RingPlayer(ring, RATE, restart_frames=1024)
+    ring.write(constant(512))
+    assert not pull(player, 256).any()
+    ring.publish(Count.LEAD, 512)
+    assert pull(player, 256).any()
+
+
+def test_a_long_block_is_waited_for_whatever_the_lead(ring: SharedRing) -> None:
+    player = RingPlayer(ring, RATE, restart_frames=1024)
+    ring.publish(Count.LEAD, 512)
+    ring.write(constant(512))
+    assert not pull(player, 512, block=512).any(), "it would be dry after its first block"
+
+
 def test_a_take_shorter_than_the_restart_level_sounds_once_no_more_will_come(ring: SharedRing) -> None:
     player = RingPlayer(ring, RATE, RESTART)
     ring.write(constant(300))

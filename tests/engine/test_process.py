@@ -10,6 +10,7 @@ import pytest
 
 from distill_live.audio.ring import Count, DeviceState, Gauge, SharedRing
 from distill_live.engine.process import EngineSettings, LiveLoop
+from distill_live.engine.take import TakeStart
 from distill_live.link import Link, link_pair
 from distill_live.models.playable import Playable
 
@@ -45,6 +46,25 @@ def test_a_long_period_raises_the_lead_before_anything_has_sounded_and_a_short_o
     ring.publish(Count.LEAST_LEAD, 64 + 256)
     loop._rest()
     assert (loop.lead.frames, loop.lead.period) == (512, 64)
+
+
+def test_the_device_hears_how_full_the_ring_is_kept(ring: SharedRing, loop: LiveLoop) -> None:
+    ring.publish(Count.LEAST_LEAD, 4096 + 256)
+    loop._rest()
+    assert ring.count(Count.LEAD) == 4352
+
+
+def test_an_effect_that_is_gone_is_left_out_and_said(ring: SharedRing, tiny_playable: Callable[..., Playable]) -> None:
+    pairs = [link_pair() for _ in range(3)]
+    start = TakeStart(effects=("filter", "slap"), params={"fx.slap.mix": 0.5})
+    settings = EngineSettings(tiny_playable().path, ring.name, start=start)
+    loop = LiveLoop(settings, *(Link(ours) for ours, _theirs in pairs))
+    try:
+        assert loop.performance.chain.order == ("filter",)
+        said = [message.get("message", "") for message in Link(pairs[0][1]).poll(wait_s=5.0)]
+        assert "effect slap is not installed any more, and left out." in said
+    finally:
+        loop.close()
 
 
 def test_a_long_period_that_has_just_begun_is_no_need(ring: SharedRing, loop: LiveLoop) -> None:

@@ -94,6 +94,22 @@ def test_blocks_are_joined_so_that_the_thread_asks_seldom_for_the_interpreter() 
     assert [wet.shape[1] // 512 for wet in notebook.wet] == [1, 64, 64, 1]
 
 
+def test_events_take_no_room_from_blocks() -> None:
+    """A thousand events a second are noted while a disk sleeps: sound must not be lost for them."""
+    notebook = Notebook()
+    notebook.awake.clear()
+    recorder = Recorder(notebook, waiting_blocks=8)
+    recorder.push(block(0))
+    assert notebook.asleep.wait(30)
+    for _ in range(100):
+        recorder.note(lambda: None)
+    for value in range(1, 7):
+        recorder.push(block(value))
+    notebook.awake.set()
+    assert recorder.close()
+    assert notebook.lines == [f"block {value}" for value in range(7)]
+
+
 def test_what_finds_no_room_is_a_gap_at_its_place() -> None:
     notebook = Notebook()
     notebook.awake.clear()

@@ -76,6 +76,7 @@ class PlayRoom(Room):
     def on_mount(self) -> None:
         self._level_names: tuple[str, ...] = ()
         self._slots: tuple[str, ...] = ()
+        self._written: dict[Static, Text] = {}
         self._was_alive: bool | None = None
         self._controls = controls_by_id(self)
         self._strips = list(self.query(LevelStrip))
@@ -89,19 +90,27 @@ class PlayRoom(Room):
 
     def hear(self, snapshot: Snapshot) -> None:
         super().hear(snapshot)
+        for param_id, meter in self._meters.items():
+            level_db = snapshot.values.get(param_id, None if snapshot.alive else -100.0)
+            if isinstance(level_db, (int, float)):
+                meter.level_db = float(level_db)
+        whole = snapshot.whole or snapshot.alive != self._was_alive
+        for strip in self._strips:
+            strip.hear(snapshot.values, whole)
+        for notice in snapshot.notices:
+            self.say(notice, warning=True)
+        if whole:
+            self._show_all(snapshot)
+
+    def _show_all(self, snapshot: Snapshot) -> None:
+        """Everything but the meters. Not in every round: Textual draws all that lies between two changes."""
         self._body.set_class(not snapshot.alive, "gone")
         self._say_who_plays(snapshot)
         for param_id, value in snapshot.values.items():
             if param_id in self._controls:
                 self._controls[param_id].hear(value)
-        for param_id, meter in self._meters.items():
-            level_db = snapshot.values.get(param_id, None if snapshot.alive else -100.0)
-            if isinstance(level_db, (int, float)):
-                meter.level_db = float(level_db)
         self._show_levels(snapshot)
         self._show_figures(snapshot)
-        for notice in snapshot.notices:
-            self.say(notice, warning=True)
 
     def _say_who_plays(self, snapshot: Snapshot) -> None:
         if snapshot.alive == self._was_alive:
@@ -125,8 +134,6 @@ class PlayRoom(Room):
             self._slots = snapshot.bank.slots
             for strip in self._strips:
                 strip.name_slots(self._slots)
-        for strip in self._strips:
-            strip.hear(snapshot.values)
 
     def _show_figures(self, snapshot: Snapshot) -> None:
         s = snapshot.state
@@ -134,9 +141,14 @@ class PlayRoom(Room):
         device = f" → {s.device}" if snapshot.alive and s.device else ""
         preset = f" · {snapshot.presets.current}" if snapshot.alive and snapshot.presets.current else ""
         shown = Text(f" {model}{preset}{device}", no_wrap=True, overflow="ellipsis", end="")
-        self._model.update(shown, layout=False)
+        self._write(self._model, shown)
         thrift = int(snapshot.values.get("engine.thrift", 0))
-        self._numbers.update(figures_text(s, thrift) if snapshot.alive else "", layout=False)
+        self._write(self._numbers, figures_text(s, thrift) if snapshot.alive else Text(""))
+
+    def _write(self, widget: Static, text: Text) -> None:
+        if self._written.get(widget) != text:
+            self._written[widget] = text
+            widget.update(text, layout=False)
 
     # ------------------------------------------------------------------ what hands do
 

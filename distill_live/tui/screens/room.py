@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -45,7 +46,7 @@ class Room(Screen[None]):
 
     def on_screen_resume(self) -> None:
         if self.is_mounted:
-            self.hear(self.instrument.heard)
+            self.hear(replace(self.instrument.heard, whole=True))
 
     def hear(self, snapshot: Snapshot) -> None:
         """News from the bridge, a dozen times a second while this screen is shown."""

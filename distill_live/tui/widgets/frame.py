@@ -57,7 +57,7 @@ class Message(Static):
 
     def _show(self, sentence: str, warning: bool) -> None:
         self.set_class(warning, "warning")
-        self.update(Text(sentence, no_wrap=True, overflow="ellipsis", end=""))
+        self.update(Text(sentence, no_wrap=True, overflow="ellipsis", end=""), layout=False)
 
 
 class Keys(Footer):

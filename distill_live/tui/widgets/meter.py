@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import groupby
 from typing import ClassVar, Final
 
 from rich.text import Text
@@ -21,33 +22,41 @@ class Meter(Widget):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"meter--low", "meter--middle", "meter--high", "meter--off"}
 
-    level_db: reactive[float] = reactive(-100.0)
+    level_db: reactive[float] = reactive(-100.0, repaint=False)
 
     def __init__(self, name: str, meter_id: str) -> None:
         super().__init__(id=meter_id)
         self.channel = name
         self._peak_db = -100.0
         self._peak_at = 0.0
+        self._drawn: tuple[int, int, int, str] | None = None
 
     def watch_level_db(self, level_db: float) -> None:
         now = time.monotonic()
         if level_db >= self._peak_db or now - self._peak_at > PEAK_STAYS_S:
             self._peak_db, self._peak_at = level_db, now
+        if self._shown() != self._drawn:
+            self.refresh()
 
     def render(self) -> Text:
-        cells = max(self.size.width - 10, 1)
-        filled, peak = cell_of(self.level_db, cells), cell_of(self._peak_db, cells)
+        cells, filled, peak, number = self._drawn = self._shown()
         text = Text(f"{self.channel} ", no_wrap=True, end="")
-        for cell in range(cells):
-            lit = cell < filled or (cell == peak - 1 and peak > 0)
-            text.append("█" if lit else "─", self._style(cell, cells, lit))
-        shown = f"{self.level_db:6.1f}" if self.level_db > -100.0 else "    -∞"
-        return text.append(f" {shown}")
+        parts = (_part(cell, cells, cell < filled or cell == peak - 1) for cell in range(cells))
+        for part, run in groupby(parts):
+            style = str(self.get_component_rich_style(f"meter--{part}", partial=True))
+            text.append(("─" if part == "off" else "█") * len(list(run)), style)
+        return text.append(f" {number}")
 
-    def _style(self, cell: int, cells: int, lit: bool) -> str:
-        at_db = FLOOR_DB + (cell + 1) / cells * (TOP_DB - FLOOR_DB)
-        part = "off" if not lit else "high" if at_db > RED_DB else "middle" if at_db > YELLOW_DB else "low"
-        return str(self.get_component_rich_style(f"meter--{part}", partial=True))
+    def _shown(self) -> tuple[int, int, int, str]:
+        """Cells in all, those that are lit, the peak's, and the number."""
+        cells = max(self.size.width - 10, 1)
+        number = f"{self.level_db:6.1f}" if self.level_db > -100.0 else "    -∞"
+        return cells, cell_of(self.level_db, cells), cell_of(self._peak_db, cells), number
+
+
+def _part(cell: int, cells: int, lit: bool) -> str:
+    at_db = FLOOR_DB + (cell + 1) / cells * (TOP_DB - FLOOR_DB)
+    return "off" if not lit else "high" if at_db > RED_DB else "middle" if at_db > YELLOW_DB else "low"
 
 
 def cell_of(level_db: float, cells: int) -> int:

@@ -74,11 +74,12 @@ class LevelStrip(Vertical, Lit):
             for param in settable:
                 if param.kind == "bool":
                     yield Toggle(param, self._label(param))
-        yield Readings([p for p in self.group if not p.settable], f"level.{self.level}.")
+        self._readings = Readings([p for p in self.group if not p.settable], f"level.{self.level}.")
+        yield self._readings
 
-    def hear(self, values: Mapping[str, Value]) -> None:
-        for readings in self.query(Readings):
-            readings.hear(values)
+    def hear(self, values: Mapping[str, Value], show: bool = True) -> None:
+        """Take the readouts' values in; ``show``: and draw them."""
+        self._readings.hear(values, show)
 
     def name_slots(self, slots: Sequence[str]) -> None:
         """Write the names of the sounds beside the slots' numbers."""
@@ -103,7 +104,7 @@ class Readings(Widget):
         self._prefix = prefix
         self._trail: deque[float] = deque(maxlen=200)
 
-    def hear(self, values: Mapping[str, Value]) -> None:
+    def hear(self, values: Mapping[str, Value], show: bool = True) -> None:
         parts = []
         for param in self.params:
             if param.id not in values or isinstance(values[param.id], str):
@@ -111,7 +112,8 @@ class Readings(Widget):
             number = float(values[param.id])
             parts.append(f"{param.id.removeprefix(self._prefix)} {number:.4g}")
             self._trail.append((number - param.low) / (param.high - param.low))
-        self.shown = "  ".join(parts)
+        if show:
+            self.shown = "  ".join(parts)
 
     def render(self) -> Text:
         width, height = self.size.width, self.size.height
