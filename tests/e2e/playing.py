@@ -79,6 +79,27 @@ def playing(*arguments: str, environment: dict[str, str] | None = None, most_fil
             play.process.wait(20)
 
 
+def pid_of(play: Playing, name: str) -> int:
+    """The newest process of that name."""
+    started = [r for r in list(play.records) if r.get("state") == "process" and r.get("name") == name]
+    return int(started[-1]["pid"])
+
+
+def after(play: Playing, seen: int, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The first record of that kind behind the first ``seen``."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        found = next((record for record in play.records[seen:] if wanted(record)), None)
+        if found is not None:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"nothing of the kind: {play.records[-3:]} {play.errors}")
+
+
+def state(name: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda record: record.get("type") == "play" and record.get("state") == name
+
+
 def oscsend(port: int, address: str, types: str = "", *values: object) -> None:
     """A real client: liblo's ``oscsend``."""
     command = ["oscsend", f"osc.udp://127.0.0.1:{port}", address, *([types] if types else []), *map(str, values)]

@@ -14,7 +14,7 @@ import pytest
 
 from distill_live.control.client import OscClient
 from distill_live.models.playable import Playable
-from tests.e2e.playing import PATIENCE_S, Playing, free_port, playing
+from tests.e2e.playing import Playing, after, free_port, pid_of, playing, state
 from tests.jackserver import Recording, jack_server, needs_jack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("own_home")]
@@ -23,27 +23,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("own_home")]
 @pytest.fixture
 def model(tiny_playable: Callable[..., Playable]) -> Playable:
     return tiny_playable()
-
-
-def pid_of(play: Playing, name: str) -> int:
-    """The newest process of that name."""
-    started = [r for r in list(play.records) if r.get("state") == "process" and r.get("name") == name]
-    return int(started[-1]["pid"])
-
-
-def after(play: Playing, seen: int, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The first record of that kind behind the first ``seen``."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        found = next((record for record in play.records[seen:] if wanted(record)), None)
-        if found is not None:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"nothing of the kind: {play.records[-3:]} {play.errors}")
-
-
-def state(name: str) -> Callable[[dict[str, Any]], bool]:
-    return lambda record: record.get("type") == "play" and record.get("state") == name
 
 
 def sounding(play: Playing, seen: int) -> None:
@@ -59,16 +38,18 @@ def set_up(client: OscClient) -> dict[str, Any]:
     client.set("level.1.mute", True)
     client.set("level.2.hold", True)
     client.send("bank/grab", "7", 0.5)
+    client.send("bank/load", "9", client.bank().sounds[0])  # the model's own, in another place
     client.swap(0, 7)
+    client.set("engine.lead", 600)
     client.sync(1)
     time.sleep(1.2)  # twice a second the engine says how it stands
-    names = ("temperature", "fx.reverb.mix", "level.1.mute", "level.2.hold", "level.0.swap")
-    return {name: client.get(name) for name in names} | {"slot": client.bank().slots[6]}
+    names = ("temperature", "fx.reverb.mix", "level.1.mute", "level.2.hold", "level.0.swap", "engine.lead")
+    return {name: client.get(name) for name in names} | {"slots": client.bank().slots}
 
 
 def assert_as_before(client: OscClient, before: dict[str, Any]) -> None:
     client.sync(2, timeout_s=10)
-    now = {name: client.get(name) for name in before if name != "slot"} | {"slot": client.bank().slots[6]}
+    now = {name: client.get(name) for name in before if name != "slots"} | {"slots": client.bank().slots}
     assert now == before
 
 
@@ -186,13 +167,17 @@ def test_after_a_crash_of_everything_the_last_state_is_offered_and_resumed(
         for pid in (play.process.pid, *pids):
             os.kill(pid, signal.SIGKILL)
         play.process.wait()
+    with playing(str(model.path), *arguments) as play:  # somebody plays something else first
+        play.state("sounding")
+        play.process.send_signal(signal.SIGINT)
+        assert play.end() == 0
     with playing(*arguments, "--resume") as play:
         play.state("sounding")
         with OscClient(port=port) as client:
             assert_as_before(client, before)
         play.process.send_signal(signal.SIGINT)
         assert play.end() == 0
-    assert not (own_home / "last-state.json").exists(), "a performance that ended well is not offered"
+    assert not list(own_home.glob("last-state*")), "a performance that ended well is not offered"
 
 
 def test_a_last_state_that_cannot_be_read_is_one_sentence_and_play_without_it_works(
@@ -203,6 +188,25 @@ def test_a_last_state_that_cannot_be_read_is_one_sentence_and_play_without_it_wo
     with playing(str(model.path), "--device", "null", "--no-midi", "--resume") as play:
         assert play.end() == 1
         assert len(play.errors) == 1 and "cannot be read" in play.errors[0]
+
+
+def test_an_engine_that_dies_again_and_again_is_given_up_with_a_sentence(model: Playable) -> None:
+    with playing(str(model.path), "--device", "null", "--no-midi") as play:
+        play.state("sounding")
+        for times in range(3):
+            seen = len(play.records)
+            os.kill(pid_of(play, "engine"), signal.SIGKILL)
+            if times < 2:
+                after(play, seen, state("playing"))
+        assert play.end() == 1
+        assert any("the engine ends again and again" in line for line in play.errors)
+
+
+def test_a_lead_that_is_set_below_what_the_device_likes_to_wait_for_sounds(model: Playable) -> None:
+    arguments = ("--device", "null", "--no-midi", "--set", "engine.lead=512", "--seconds", "2")
+    with playing(str(model.path), *arguments) as play:
+        play.state("sounding")
+        assert play.end() == 0
 
 
 def test_an_engine_that_never_starts_is_given_up_with_a_sentence(tmp_path: Path) -> None:

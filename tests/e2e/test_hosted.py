@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from distill_live.control.client import OscClient
 from distill_live.effects.hosted import put_plugin
 from distill_live.models.playable import Playable
 from distill_live.takelog import read_take
-from tests.e2e.playing import free_port, playing
+from tests.e2e.playing import after, free_port, pid_of, playing, state
 from tests.effects import zam
 
 pytestmark = [pytest.mark.e2e, zam.needs_zam]
@@ -43,3 +44,21 @@ def test_a_live_take_with_a_hosted_plugin_replays_to_the_bit(
     command = [sys.executable, "-m", "distill_live", "replay", str(log), "--out", str(again)]
     subprocess.run(command, env=environment, check=True, capture_output=True)
     assert again.read_bytes() == wav.read_bytes()
+
+
+def test_a_plugin_is_left_out_when_the_engine_has_died_twice_with_it(
+    own_home: Path, tiny_playable: Callable[..., Playable]
+) -> None:
+    put_plugin(zam.plugin("ZamDelay"))
+    environment = {**os.environ, "DISTILL_HOME": str(own_home)}
+    options = ("--device", "null", "--no-midi", "--effects", "reverb,zamdelay")
+    with playing(str(tiny_playable().path), *options, environment=environment) as play:
+        play.state("sounding")
+        for _ in range(2):
+            seen = len(play.records)
+            os.kill(pid_of(play, "engine"), signal.SIGKILL)
+            after(play, seen, state("playing"))
+        said = [record["text"] for record in play.records if record["type"] == "message"]
+        assert any(text.startswith("zamdelay is left out") for text in said)
+        play.process.send_signal(signal.SIGINT)
+        assert play.end() == 0
