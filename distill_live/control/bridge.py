@@ -1,7 +1,7 @@
 """The bridge process: OSC and MIDI in, events to the engine, replies out; it may die without stopping the sound.
 
-One thread, one loop: it waits for the UDP socket, the MIDI wake-up, the engine's link and the supervisor's link
-together, and never for one of them alone. The sockets are drained before every small portion of work, so a burst
+One thread, one loop: it waits for the UDP socket, the engine's link and the supervisor's link together, never for one
+of them alone, and no longer than MIDI may wait. The sockets are drained before every small portion of work, so a burst
 stays out of the kernel's buffer. Knows the engine only by the messages of ``docs/architecture.md``; when the engine's
 link is dead it goes on answering, with the state ``engine gone``, and freezes the values.
 
@@ -28,7 +28,7 @@ from distill_live.control.codes import TooFarError
 from distill_live.control.desk import Desk
 from distill_live.control.engineside import EngineSide
 from distill_live.control.mapper import MidiMapper, MidiMessage
-from distill_live.control.midi import MidiInput
+from distill_live.control.midi import POLL_S, MidiInput
 from distill_live.control.midimap import MidiMap, read_map
 from distill_live.control.namespace import Namespace
 from distill_live.control.osc import Client, OscSocket, seconds_ahead
@@ -175,12 +175,11 @@ class Bridge:
             return
         sources: list[Any] = [link.connection for link in (self.engine.link, self.supervisor) if not link.closed]
         sources.append(self.osc.socket)
-        if self.midi is not None:
-            sources.append(self.midi.wake)
+        longest_s = POLL_S if self.midi is not None and self.midi.listening else IDLE_S
         due_s = [self._schedule[0].due_s] if self._schedule else []
         due_s += [self._program[0]] if self._program else []
         ahead_s = min(due_s, default=float("inf")) - time.monotonic()
-        wait(sources, timeout=min(max(ahead_s, 0.0), IDLE_S))
+        wait(sources, timeout=min(max(ahead_s, 0.0), longest_s))
 
     def _receive(self) -> None:
         arrived = self.osc.drain()

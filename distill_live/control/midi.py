@@ -1,8 +1,9 @@
 """MIDI input: finds ports by part of their name, keeps them open, survives re-plugs and servers that die.
 
 ``MidiInput`` opens a virtual port ``distill-live in`` where the system has such a thing (ALSA, JACK, CoreMIDI) and the
-port that was asked for; once a second it looks what is there. No MIDI at all is a normal state. rtmidi calls back in a
-thread of its own, which only queues the bytes and wakes the bridge's loop; everything else runs in that loop.
+port that was asked for; once a second it looks what is there. No MIDI at all is a normal state. The bridge's loop asks
+for what has arrived, every ``POLL_S``: were rtmidi to call us back, a thread of the JACK server's graph would wait for
+the interpreter's lock, and every other client of the server for it (2 to 5 xruns a second beside 1000 OSC messages).
 
 Two things here were measured: opening a JACK client without a server prints on stderr (nothing hangs), so a server is
 looked for in ``/proc/net/unix`` first; and closing a client whose server has died crashes the process once another
@@ -13,13 +14,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from distill_live.control.mapper import MidiMessage, read_message
@@ -28,18 +27,15 @@ from distill_live.errors import DeviceError
 CLIENT_NAME: Final = "distill-live midi"  # the sound has the plain name
 VIRTUAL_IN: Final = "distill-live in"
 LOOK_EVERY_S: Final = 1.0
+POLL_S: Final = 0.002
 MOST_QUEUED: Final = 4096
 
 
 class MidiInput:
-    """The MIDI side of the bridge. ``wake`` becomes readable when something has arrived; ``name`` is the open port."""
+    """The MIDI side of the bridge: ``poll`` it every ``POLL_S`` while it is ``listening``."""
 
     def __init__(self, wanted: str | None = None) -> None:
         self.wanted = wanted
-        self.wake, self._waker = socket.socketpair()
-        self.wake.setblocking(False)
-        self._waker.setblocking(False)
-        self._arrived: SimpleQueue[Sequence[int]] = SimpleQueue()
         self._systems: dict[str, _System] = {}
         self._looked_s = float("-inf")
         self._said = ""
@@ -50,25 +46,19 @@ class MidiInput:
         return [name for system in self._systems.values() for name in system.seen]
 
     @property
+    def listening(self) -> bool:
+        """Whether anything can arrive."""
+        return bool(self._systems)
+
+    @property
     def name(self) -> str | None:
         """The name of the port that is open beside the virtual one."""
         return next((system.device_name for system in self._systems.values() if system.device_name), None)
 
     def poll(self) -> list[MidiMessage]:
-        """What has arrived and a map can use, oldest first."""
-        try:
-            while self.wake.recv(4096):
-                pass
-        except OSError:  # nothing more in it
-            pass
-        messages: list[MidiMessage] = []
-        try:
-            while len(messages) < MOST_QUEUED:
-                message = read_message(self._arrived.get_nowait())
-                messages += [message] if message else []
-        except Empty:
-            return messages
-        return messages
+        """What has arrived and a map can use, port by port, oldest first."""
+        arrived = (read_message(data) for system in self._systems.values() for data in system.arrived())
+        return [message for message in arrived if message is not None]
 
     def tend(self) -> list[str] | None:
         """Once a second: look what is there, open and re-open.
@@ -90,8 +80,6 @@ class MidiInput:
         for system in self._systems.values():
             system.leave()
         self._systems.clear()
-        self.wake.close()
-        self._waker.close()
 
     def _look_for_systems(self) -> None:
         there = midi_systems()
@@ -101,18 +89,9 @@ class MidiInput:
                 del self._systems[api]
         for api, identity in there.items():
             if api not in self._systems:
-                opened = _System.open(api, identity, self._called)
+                opened = _System.open(api, identity)
                 if opened is not None:
                     self._systems[api] = opened
-
-    def _called(self, event: tuple[Sequence[int], float], _: object) -> None:
-        """rtmidi's own thread."""
-        if self._arrived.qsize() < MOST_QUEUED:
-            self._arrived.put(event[0])
-        try:
-            self._waker.send(b"!")
-        except OSError:  # full (it is awake already) or closing
-            return
 
     def _words(self, before: tuple[str | None, list[str]]) -> list[str] | None:
         words: list[str] = []
@@ -129,15 +108,14 @@ class MidiInput:
 class _System:
     """One MIDI system (ALSA, JACK, CoreMIDI, WinMM): its virtual port, and at most one device's."""
 
-    def __init__(self, api: str, identity: str, client: Any, called: Any) -> None:
+    def __init__(self, api: str, identity: str, client: Any) -> None:
         self.api, self.identity = api, identity
         self.seen: list[str] = []
         self.device_name: str | None = None
-        self._client, self._called = client, called
-        self._device: Any = None
+        self._client, self._device = client, None
 
     @classmethod
-    def open(cls, api: str, identity: str, called: Any) -> _System | None:
+    def open(cls, api: str, identity: str) -> _System | None:
         """Join the system, or None when it does not let us (it is asked again a second later)."""
         client = _client(api, CLIENT_NAME)
         if client is None:
@@ -146,8 +124,14 @@ class _System:
             with _quiet():
                 client.open_virtual_port(VIRTUAL_IN)
             client.ignore_types(True, True, True)
-            client.set_callback(called)
-        return cls(api, identity, client, called)
+        return cls(api, identity, client)
+
+    def arrived(self) -> Iterator[Sequence[int]]:
+        """The bytes of each message that has arrived at the virtual port, then at the device's."""
+        virtual = None if self.api == "WINDOWS_MM" else self._client  # there it is only asked which ports there are
+        for client in (virtual, self._device):
+            while client is not None and (event := client.get_message()) is not None:
+                yield event[0]
 
     def look(self, wanted: str | None) -> None:
         """See which ports there are; let go of the device's when it is gone, open the one wanted when it is there."""
@@ -182,7 +166,6 @@ class _System:
         with _quiet():
             device.open_port(names.index(name), "in")
         device.ignore_types(True, True, True)
-        device.set_callback(self._called)
         self._device, self.device_name = device, name
 
     def _close_device(self) -> None:
@@ -263,7 +246,7 @@ def _client(api: str, name: str) -> Any:
         return None
     try:
         with _quiet():
-            return rtmidi.MidiIn(rtapi=number, name=name)
+            return rtmidi.MidiIn(rtapi=number, name=name, queue_size_limit=MOST_QUEUED)
     except rtmidi.RtMidiError:
         return None
 

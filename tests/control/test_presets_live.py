@@ -133,7 +133,7 @@ class Loop:
         self.bridge = Bridge(settings, Link(there), Link(below))
         self.arrived: list[MidiMessage] = []
         self.bridge.midi = self  # type: ignore[assignment]
-        self.name, self.ports, self.wake = None, [], self.bridge.osc.socket
+        self.name, self.ports, self.listening = None, [], True
 
     def tend(self) -> None:
         return None
