@@ -52,9 +52,9 @@ def live_numbers() -> Iterator[None]:
 def denormals_come_back() -> Iterator[None]:
     """Whatever a test has set for the live path, hypothesis needs subnormal numbers in the next."""
     yield
-    setup = sys.modules.get("distill_live.engine.live_setup")
-    if setup is not None:
-        setup.flush_denormals(False)
+    from distill_live.engine.live_setup import flush_denormals
+
+    flush_denormals(False)
 
 
 @pytest.fixture

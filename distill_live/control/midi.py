@@ -112,7 +112,8 @@ class _System:
         self.api, self.identity = api, identity
         self.seen: list[str] = []
         self.device_name: str | None = None
-        self._client, self._device = client, None
+        self._client = client
+        self._device: Any = None
 
     @classmethod
     def open(cls, api: str, identity: str) -> _System | None:

@@ -93,9 +93,13 @@ def _link_or_copy(path: Path, place: Path) -> None:
     try:
         os.link(path, place)
     except OSError:  # another disk, or one without links
-        with place.open("xb", buffering=0) as copy:
-            for piece in pieces_of(path):
-                copy.write(piece)
+        try:
+            with place.open("xb", buffering=0) as copy:
+                for piece in pieces_of(path):
+                    copy.write(piece)
+        except OSError:
+            place.unlink(missing_ok=True)  # half a model is none
+            raise
 
 
 def stored_models(folder: Path) -> list[Path]:
