@@ -73,7 +73,10 @@ class Guard:
         out = dry if self.failed else self._guarded(block, events)
         if out is None or leaving:
             out = self._bridged(dry)
-        self._apart = np.concatenate([self._apart, out[:, -2:] - dry[:, -2:]], axis=1)[:, -2:]
+        if out is dry and block.shape[1] > 1:
+            self._apart = np.zeros((len(block), 2), np.float32)
+        else:
+            self._apart = np.concatenate([self._apart, out[:, -2:] - dry[:, -2:]], axis=1)[:, -2:]
         return out
 
     def retire(self) -> bool:
@@ -143,11 +146,15 @@ class Guard:
         given.flags.writeable = False  # it is the dry sound, too
         try:
             out = self.effect.process(given, events)
+            if out is given:  # it leaves the sound alone, and so it is sound
+                self._watch(time.perf_counter() - begun)
+                return None if self.failed else block
             if not isinstance(out, np.ndarray) or out.shape != block.shape:
                 self._fail(f"gave back {getattr(out, 'shape', type(out).__name__)} for {block.shape}")
                 return None
-            with np.errstate(over="ignore"):  # what is too large for it becomes infinite, and is found below
-                out = out.astype(np.float32, copy=False)
+            if out.dtype != np.float32:
+                with np.errstate(over="ignore"):  # what is too large becomes infinite, and is found below
+                    out = out.astype(np.float32)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(f"raised {type(error).__name__}: {error}")
             return None
