@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import select
 import signal
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Final
 
@@ -139,6 +139,7 @@ class Bridge:
         self._schedule: list[_Scheduled] = []
         self._serial = itertools.count(1)
         self._program: tuple[float, list[Call]] | None = None  # when to load it, and what
+        self._midi_arrived: list[MidiMessage] = []
         self._quit = False
         engine.send({"type": "hello"})  # after a crash of the bridge the engine plays on: it says again what it plays
         found = self.midi.tend() if self.midi is not None else None
@@ -175,11 +176,15 @@ class Bridge:
             return
         sources: list[Any] = [link.connection for link in (self.engine.link, self.supervisor) if not link.closed]
         sources.append(self.osc.socket)
-        longest_s = POLL_S if self.midi is not None and self.midi.listening else IDLE_S
         due_s = [self._schedule[0].due_s] if self._schedule else []
         due_s += [self._program[0]] if self._program else []
-        ahead_s = min(due_s, default=float("inf")) - time.monotonic()
-        wait(sources, timeout=min(max(ahead_s, 0.0), longest_s))
+        until_s = min([time.monotonic() + IDLE_S, *due_s])
+        midi = self.midi if self.midi is not None and self.midi.listening else None
+        while not self._midi_arrived:
+            left_s = max(until_s - time.monotonic(), 0.0)
+            if select.select(sources, [], [], left_s if midi is None else min(left_s, POLL_S))[0] or not left_s:
+                return
+            self._midi_arrived += midi.poll() if midi is not None else []
 
     def _receive(self) -> None:
         arrived = self.osc.drain()
@@ -251,7 +256,8 @@ class Bridge:
         sentences = self.midi.tend()
         if sentences is not None:
             self._announce(sentences)
-        for message in self.midi.poll():
+        arrived, self._midi_arrived = [*self._midi_arrived, *self.midi.poll()], []
+        for message in arrived:
             self._midi_message(message)
         if self._program is not None and self._program[0] <= time.monotonic():
             self._load_program()
