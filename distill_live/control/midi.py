@@ -27,7 +27,7 @@ from distill_live.errors import DeviceError
 CLIENT_NAME: Final = "distill-live midi"  # the sound has the plain name
 VIRTUAL_IN: Final = "distill-live in"
 LOOK_EVERY_S: Final = 1.0
-POLL_S: Final = 0.002
+POLL_S: Final = 0.001
 MOST_QUEUED: Final = 4096
 
 
