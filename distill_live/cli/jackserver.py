@@ -27,12 +27,13 @@ HOW_TO_HAVE_ONE: Final = "install jackd2 (apt-get install jackd2)"
 
 @dataclass(frozen=True)
 class DummyServer:
-    """A running server. ``realtime``: whether it was granted real-time scheduling."""
+    """A running server. ``realtime``: real-time scheduling was granted; ``sync``: it waits for its clients."""
 
     name: str
     period: int
     realtime: bool
     process: subprocess.Popen[bytes]
+    sync: bool = False
 
 
 def can_start() -> bool:
@@ -41,11 +42,12 @@ def can_start() -> bool:
 
 
 @contextmanager
-def dummy_server(name: str, period: int = PERIOD) -> Iterator[DummyServer | None]:
+def dummy_server(name: str, period: int = PERIOD, sync: bool = False) -> Iterator[DummyServer | None]:
     """A 48 kHz dummy server for the length of the block, or None where none starts.
 
     This process and the children it starts meanwhile find it through ``JACK_DEFAULT_SERVER``. Clients must be closed
-    before the block ends.
+    before the block ends. With ``sync`` it waits for all clients before a period ends, and takes nothing away from one
+    that is late; the periods after that come faster, until it has caught up.
     """
     if not can_start():
         yield None
@@ -55,7 +57,7 @@ def dummy_server(name: str, period: int = PERIOD) -> Iterator[DummyServer | None
     os.environ.update(wanted)
     server = None
     try:
-        server = _start(name, period)
+        server = _start(name, period, sync)
         yield server
     finally:
         for key, value in before.items():
@@ -64,14 +66,26 @@ def dummy_server(name: str, period: int = PERIOD) -> Iterator[DummyServer | None
             _end(server.process)
 
 
-def _start(name: str, period: int) -> DummyServer | None:
+def _start(name: str, period: int, sync: bool) -> DummyServer | None:
     for realtime in (True, False):
         scheduling = ["-R", "-P", str(PRIORITY)] if realtime else ["-r"]
-        command = ["jackd", *scheduling, "-n", name, "-d", "dummy", "-r", str(SAMPLE_RATE), "-p", str(period)]
+        command = [
+            "jackd",
+            *scheduling,
+            *(["-S"] if sync else []),
+            "-n",
+            name,
+            "-d",
+            "dummy",
+            "-r",
+            str(SAMPLE_RATE),
+            "-p",
+            str(period),
+        ]
         quiet = subprocess.DEVNULL
         process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
         if _answers(process):
-            return DummyServer(name, period, realtime, process)
+            return DummyServer(name, period, realtime, process, sync)
         _end(process)
     return None
 

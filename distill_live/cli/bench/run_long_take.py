@@ -23,6 +23,7 @@ QUICK: Final[dict[str, Any]] = {"seconds": 5.0, "events": 20}
     epilog="""\b
 Example:
   scripts/long_take
+  scripts/long_take --sync --lead 24000
   scripts/long_take mine.distill --minutes 2 --events 5000 --json""",
 )
 @click.argument("model", required=False)
@@ -32,6 +33,7 @@ Example:
 @click.option(
     "--period", type=click.IntRange(64, 4096), default=PERIOD, show_default=True, help="Of the server, frames."
 )
+@click.option("--sync", is_flag=True, help="The server waits for its clients: what is late is not lost at the port.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Of the take and of the events.")
 @report_options
 @keep_option
@@ -41,6 +43,7 @@ def command(
     events: int,
     lead: int,
     period: int,
+    sync: bool,
     seed: int,
     keep: Path | None,
     quick: bool,
@@ -53,7 +56,7 @@ def command(
     from distill_live.cli.bench.sibling import NAMES, stock_library
     from distill_live.cli.offline import open_model
 
-    with own_stage(SCRIPT, keep, period) as stage:
+    with own_stage(SCRIPT, keep, period, sync) as stage:
         first, _ = stock_library(path)
         levels = open_model(str(first)).levels
         arguments = [str(first), "--device", "system", "--lead", str(lead), "--seed", str(seed), "--osc-port", "0"]

@@ -67,7 +67,7 @@ class Stage:
 
 
 @contextmanager
-def own_stage(script: str, keep: Path | None = None, period: int = PERIOD) -> Iterator[Stage]:
+def own_stage(script: str, keep: Path | None = None, period: int = PERIOD, sync: bool = False) -> Iterator[Stage]:
     """A stage for the length of the block; what was written is gone afterwards, or stays in ``keep``.
 
     Raises:
@@ -80,7 +80,7 @@ def own_stage(script: str, keep: Path | None = None, period: int = PERIOD) -> It
         machine = describe_machine()
         os.environ[HOME_VARIABLE] = str(Path(scratch) / "home")
         try:
-            with dummy_server(f"distill-{script}-{os.getpid()}", period) as server:
+            with dummy_server(f"distill-{script}-{os.getpid()}", period, sync) as server:
                 if server is None:
                     raise DistillError("there is no JACK server to be had", fix=HOW_TO_HAVE_ONE)
                 yield Stage(folder, machine, server)
@@ -93,7 +93,8 @@ def output_text(server: DummyServer | None) -> str:
     if server is None:
         return f"the null device: no JACK server here, {HOW_TO_HAVE_ONE}"
     scheduling = "real-time" if server.realtime else "ordinary"
-    return f"dummy JACK server at 48 kHz, {server.period} frames, {scheduling} scheduling"
+    waits = ", which waits for its clients" if server.sync else ""
+    return f"dummy JACK server at 48 kHz, {server.period} frames, {scheduling} scheduling{waits}"
 
 
 def publish(
