@@ -69,19 +69,8 @@ def dummy_server(name: str, period: int = PERIOD, sync: bool = False) -> Iterato
 def _start(name: str, period: int, sync: bool) -> DummyServer | None:
     for realtime in (True, False):
         scheduling = ["-R", "-P", str(PRIORITY)] if realtime else ["-r"]
-        command = [
-            "jackd",
-            *scheduling,
-            *(["-S"] if sync else []),
-            "-n",
-            name,
-            "-d",
-            "dummy",
-            "-r",
-            str(SAMPLE_RATE),
-            "-p",
-            str(period),
-        ]
+        options = [*scheduling, *(["-S"] if sync else []), "-n", name]
+        command = ["jackd", *options, "-d", "dummy", "-r", str(SAMPLE_RATE), "-p", str(period)]
         quiet = subprocess.DEVNULL
         process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
         if _answers(process):

@@ -3,7 +3,7 @@
 ``MidiInput`` opens a virtual port ``distill-live in`` where the system has such a thing (ALSA, JACK, CoreMIDI) and the
 port that was asked for; once a second it looks what is there. No MIDI at all is a normal state. The bridge's loop asks
 for what has arrived, every ``POLL_S``: were rtmidi to call us back, a thread of the JACK server's graph would wait for
-the interpreter's lock, and every other client of the server for it (2 to 5 xruns a second beside 1000 OSC messages).
+the interpreter's lock, and every other client of the server for it.
 
 Two things here were measured: opening a JACK client without a server prints on stderr (nothing hangs), so a server is
 looked for in ``/proc/net/unix`` first; and closing a client whose server has died crashes the process once another
