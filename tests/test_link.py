@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from distill_live.link import Link, link_pair
+from distill_live.link import MOST_WAITING, Link, link_pair
 
 
 def test_messages_arrive_in_order() -> None:
@@ -115,6 +115,8 @@ def test_signals_in_the_middle_of_messages_tear_none() -> None:
         for _ in range(20):
             sent += writer.send({"n": sent, "filling": "x" * 2000})
         os.kill(process.pid, signal.SIGINT)
+        while len(writer._waiting) > MOST_WAITING // 2 and not writer.closed:  # a reader that is slow today loses none
+            writer.poll(wait_s=0.01)
     while not writer.closed and (writer._waiting or writer._leaving):
         writer.poll(wait_s=0.01)
     writer.close()
