@@ -82,6 +82,14 @@ class History:
         """``samples`` of one row, from ``start`` samples ago on (at least ``samples``, at most the reach): a view."""
         return self._data[row, self._at - start : self._at - start + samples]
 
+    def all_back(self, start: int, samples: int) -> Block:
+        """The same of every row, ``[R, samples]``: a view."""
+        return self._data[:, self._at - start : self._at - start + samples]
+
+    @property
+    def rows(self) -> int:
+        return len(self._data)
+
     def clear(self) -> None:
         self._data[:] = 0.0
         self._at = self.reach

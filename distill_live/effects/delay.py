@@ -13,7 +13,7 @@ import numpy as np
 
 from distill_live.audio.smoothing import LinearGlide, OnePoleGlide
 from distill_live.effects.base import Block, SplitEffect, State
-from distill_live.effects.buffers import glide_state, load_glide
+from distill_live.effects.buffers import History, glide_state, load_glide
 from distill_live.params import Param
 
 _LEVEL_MS: Final = 20.0
@@ -61,8 +61,8 @@ MIX: Final = Param(
 class Delay(SplitEffect):
     """One echo per channel, with feedback.
 
-    The line ``[C, N]`` is a ring; sample ``n`` of it holds the input plus what is fed back. A new echo time waits for
-    a tap fade that is still going on.
+    Its past holds, for every channel, the input plus what is fed back. A new echo time waits for a tap fade that is
+    still going on.
 
     >>> echo = Delay()
     >>> echo.prepare(48000, 512)
@@ -74,11 +74,10 @@ class Delay(SplitEffect):
     params = (TIME, FEEDBACK, DAMPING, MIX)
 
     def build(self) -> None:
-        size = self._samples(TIME.high) + self.max_block + 2
-        self._line: Block = np.zeros((2, size), np.float32)
+        self._reach = self._samples(TIME.high) + 2
+        self._past = History(2, self._reach, self.max_block)
         self._glides = {p.id: OnePoleGlide(self.number(p), p.smoothing_ms, self.sample_rate) for p in self.params[1:]}
         self._fade = LinearGlide(1.0, _TAP_FADE_MS, self.sample_rate)  # from the old tap to the new one
-        self._at = 0
         self._old_tap = self._tap = self._samples(self.number(TIME))
 
     def changed(self) -> None:
@@ -86,8 +85,8 @@ class Delay(SplitEffect):
             glide.set(float(self.values[param_id]))
 
     def render(self, block: Block) -> Block:
-        if len(self._line) != len(block):
-            self._line = np.zeros((len(block), self._line.shape[1]), np.float32)
+        if self._past.rows != len(block):
+            self._past = History(len(block), self._reach, self.max_block)
         echoes = np.empty_like(block)
         done = 0
         while done < block.shape[1]:
@@ -95,25 +94,29 @@ class Delay(SplitEffect):
             stop = min(block.shape[1], done + min(self._tap, self._old_tap) - 1)
             echoes[:, done:stop] = self._piece(block[:, done:stop])
             done = stop
-        mix = self._glides[MIX.id].block(block.shape[1])
-        return block + mix * (echoes - block)
+        mix = self._glides[MIX.id]
+        if mix.settled and mix.value == 0.0:
+            return block
+        return block + mix.block(block.shape[1]) * (echoes - block)
 
     def reset(self) -> None:
-        self._line = np.zeros_like(self._line)
+        self._past.clear()
         for param_id, glide in self._glides.items():
             glide.jump(float(self.values[param_id]))
         self._fade.jump(1.0)
         self._old_tap = self._tap = self._samples(self.number(TIME))
 
     def state(self) -> State:
-        own = {"line": self._line.copy(), "at": self._at, "tap": self._tap, "old_tap": self._old_tap}
+        own = {"past": self._past.state(), "tap": self._tap, "old_tap": self._old_tap}
         glides = {param_id: glide_state(glide) for param_id, glide in self._glides.items()}
         return {**super().state(), **own, "glides": glides, "fade": glide_state(self._fade)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         super().load_state(state)
-        self._line = np.array(state["line"], np.float32)
-        self._at, self._tap, self._old_tap = state["at"], state["tap"], state["old_tap"]
+        past = np.array(state["past"], np.float32)
+        self._past = History(len(past), self._reach, self.max_block)
+        self._past.load_state(past)
+        self._tap, self._old_tap = state["tap"], state["old_tap"]
         for param_id, glide in self._glides.items():
             load_glide(glide, state["glides"][param_id])
         load_glide(self._fade, state["fade"])
@@ -139,14 +142,10 @@ class Delay(SplitEffect):
             echo = old + fade * (echo - old)
         if self._fade.settled:
             self._old_tap = self._tap
-        size = self._line.shape[1]
-        places = (self._at + np.arange(samples)) % size
-        self._line[:, places] = block + self._glides[FEEDBACK.id].block(samples) * echo
-        self._at = (self._at + samples) % size
+        self._past.append(block + self._glides[FEEDBACK.id].block(samples) * echo)
         return echo
 
     def _read(self, tap: int, dark: Block) -> Block:
         """The line from ``tap`` samples ago on, each sample mixed with its past neighbour (``dark`` 0 to 0.5)."""
-        places = (self._at - tap - 1 + np.arange(len(dark) + 1)) % self._line.shape[1]
-        past = self._line[:, places]
+        past = self._past.all_back(tap + 1, len(dark) + 1)
         return past[:, 1:] + dark * (past[:, :-1] - past[:, 1:])

@@ -63,8 +63,11 @@ class Insert:
 
     def process(self, block: Block, events: Sequence[ParamEvent]) -> Block:
         """The next sound ``[C, T]``; of ``events`` it takes those that are for it."""
-        own = [event for event in events if event.id in self._ids]
-        turns = [event for event in events if event.id == self._switch_id]
+        own: Sequence[ParamEvent] = ()
+        turns: Sequence[ParamEvent] = ()
+        if events:
+            own = [event for event in events if event.id in self._ids]
+            turns = [event for event in events if event.id == self._switch_id]
         dry = self.guard.delayed(block)
         if self._switch.resting:
             self._told |= {event.id: event.value for event in own}
@@ -72,7 +75,7 @@ class Insert:
                 self.guard.sleep()
                 return dry
             self._wake(len(block))
-            own = []
+            own = ()
         return self._switch.mix(dry, self.guard.wet(block, dry, own), turns)
 
     def reset(self) -> None:

@@ -79,10 +79,15 @@ class Limiter(SplitEffect):
         self._ceiling_db.set(self.number(CEILING))
 
     def render(self, block: Block) -> Block:
-        if not float(np.abs(block).max()) <= _LOUDEST:
+        loudest = float(np.abs(block).max())
+        if not loudest <= _LOUDEST:
             block = np.clip(np.nan_to_num(block, nan=0.0), -_LOUDEST, _LOUDEST)  # or its gain would be none for ever
+            loudest = float(np.abs(block).max())
         late = self._sound.push(block)
-        need_db = self._need_db(block)[None]
+        needed_db = self._need_db(block, loudest)
+        if needed_db is None and self._at_rest:
+            return late  # to the bit
+        need_db = np.zeros((1, block.shape[1]), np.float32) if needed_db is None else needed_db[None]
         held_db = _lowest(self._needs_db.joined(need_db)[0], self._needs_db.samples + 1)
         self._needs_db.push(need_db)
         released_db = self._release(held_db)[None]
@@ -111,14 +116,25 @@ class Limiter(SplitEffect):
         self._released_db = state["released_db"]
         load_glide(self._ceiling_db, state["ceiling"])
 
-    def _need_db(self, block: Block) -> Block:
-        """Gain in dB, 0 or less, that brings each sample's loudest peak to the ceiling, ``[T]``, six samples late."""
+    @property
+    def _at_rest(self) -> bool:
+        """Nothing that it remembers wants a gain other than 1."""
+        return self._released_db == 0.0 and not self._needs_db.past.any() and not self._gains_db.past.any()
+
+    def _need_db(self, block: Block, loudest: float) -> Block | None:
+        """Gain in dB, 0 or less, that brings each sample's loudest peak to the ceiling, ``[T]``, six samples late.
+
+        None is for all zeros: far below the ceiling no point between two samples can be above it either.
+        """
         samples = block.shape[1]
         joined = self._heard.joined(block)
+        loudest = max(loudest, float(np.abs(self._heard.past).max()))
         self._heard.push(block)
+        settled, standing_db = self._ceiling_db.settled, self._ceiling_db.value
         ceilings_db = self._ceiling_db.block(samples)
-        if self._most * float(np.abs(joined).max()) < 10.0 ** (float(ceilings_db.min()) / 20.0):
-            return np.zeros(samples, np.float32)  # far below: no point between can be above either
+        lowest_db = standing_db if settled else float(ceilings_db.min())
+        if self._most * loudest < 10.0 ** (lowest_db / 20.0):
+            return None
         peak_db = np.float32(20.0) * np.log10(np.maximum(self._peaks(joined, samples), np.float32(1e-6)))
         need_db: Block = np.minimum(ceilings_db - peak_db, np.float32(0.0))
         return need_db

@@ -57,7 +57,8 @@ class Widener(SplitEffect):
         self._width.set(self.number(WIDTH))
 
     def render(self, block: Block) -> Block:
-        middle = block[:2].mean(axis=0, keepdims=True)
+        middle = block[:1] + block[1:2] if len(block) > 1 else block
+        middle = middle * np.float32(1.0 / min(len(block), 2))
         self._middle.append(middle)
         if len(block) < 2 or (self._width.settled and self._width.value == 1.0):
             self._above.clear()

@@ -42,7 +42,7 @@ from distill_live.engine.thrift import Thrift
 from distill_live.engine.timing import Timings
 from distill_live.errors import DistillError
 from distill_live.events import ControlEvent
-from distill_live.link import End, Link, Message
+from distill_live.link import End, Link, LinkGroup, Message
 from distill_live.models.playable import load_playable
 
 WARM_UP_BLOCKS: Final = 24
@@ -125,6 +125,12 @@ class LiveLoop:
             self.performance, self.tape, self.reports, bridge, loader, self.loading, self._value_changed
         )
         self.orders.model_changed = self._model_changed
+        self._takers = {
+            supervisor: self._from_supervisor,
+            bridge: self.orders.from_bridge,
+            loader: self.orders.from_loader,
+        }
+        self._links = LinkGroup(*self._takers)
         self.lead = AdaptiveLead(int(self.performance.params[LEAD_PARAM.id]), settings.device_block)
         self.thrift = Thrift(BLOCK / SAMPLE_RATE)
         self.haste = Haste()
@@ -178,7 +184,8 @@ class LiveLoop:
         self._end_softly()
         self._before_block()
         block = self.performance.render_block()
-        self._output_db = float(to_db(np.sqrt(np.mean(np.square(block)))))
+        if self.listener is not None:
+            self._output_db = float(to_db(np.sqrt(np.mean(np.square(block)))))
         seconds = time.perf_counter() - started
         self.timings.add(seconds)
         self.ring.write(block.T)
@@ -292,14 +299,12 @@ class LiveLoop:
     # ------------------------------------------------------------------ messages and changes
 
     def _take_messages(self) -> None:
-        for message in self.supervisor.poll():
-            self._from_supervisor(message)
+        for link, messages in self._links.poll():
+            take = self._takers[link]
+            for message in messages:
+                take(message)
         if self.supervisor.closed:
             self._quit = True
-        for message in self.bridge.poll():
-            self.orders.from_bridge(message)
-        for message in self.loader.poll():
-            self.orders.from_loader(message)
         self.orders.take_ready_model()
         self.orders.answer_syncs()
 

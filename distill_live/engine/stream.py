@@ -8,6 +8,7 @@ that is not decoded yet, and the dice there are the same as before: noise is a p
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -135,6 +136,7 @@ def entropy_bits(logits: Logits) -> float:
     >>> entropy_bits(np.zeros(8, np.float32))
     3.0
     """
-    p = np.exp(logits - logits.max(), dtype=np.float64)
-    p /= p.sum()
-    return float(-(p * np.log2(np.maximum(p, 1e-30))).sum())
+    below = np.subtract(logits, logits.max(), dtype=np.float64)
+    p = np.exp(below)
+    total = float(p.sum())
+    return (math.log(total) - float(np.dot(p, below)) / total) / math.log(2.0)

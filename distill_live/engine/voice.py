@@ -109,7 +109,7 @@ class Voice:
         self._listened: deque[Codes] = deque(maxlen=longest)
         self._dirty = self._resample = False
         self._stutter_from: int | None = None  # the column with which a stutter begins that was on from the start
-        self.decoder = FrameDecoder(self.model.decoder, self._n, column)
+        self.decoder = FrameDecoder(self.model.decoder, self._n, kit.vocoder.magnitudes, column)
         self.dice = PerformanceDice(params, self._remembered)
         heard = memory.codes if len(memory.codes) else None
         self.stream = PriorStream(self.model.prior, kit.watch, self.dice, column, heard)
@@ -286,7 +286,7 @@ class Voice:
             frame = self._newest = self._newest + 1
             self._decode_up_to(frame // self._n, thrifty=effort >= THRIFTY_PRIOR)
         self._pending.append(frame)
-        hop, self._state = vocoder.step(self.decoder.frames([frame]), self._state, rounds)
+        hop, self._state = vocoder.take(self.decoder.frames([frame]), self._state, rounds)
         self._leave(self._pending.popleft())
         return hop
 
@@ -315,7 +315,7 @@ class Voice:
             self._newest += 1
             self._decode_up_to(self._newest // self._n)
             self._pending.append(self._newest)
-            _, self._state = self.kit.vocoder.step(self.decoder.frames([self._newest]), self._state)
+            _, self._state = self.kit.vocoder.take(self.decoder.frames([self._newest]), self._state)
 
     def _redecode(self) -> None:
         """Decode again from the column that sounds, and give the vocoder the new frames it has not committed.

@@ -19,8 +19,10 @@ Knows nothing of torch, of models, or of what is held or swapped. Pure functions
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,11 +94,29 @@ def gumbel_noise(seed: int, column: int, row: int, level: int, size: int) -> NDA
     >>> bool((gumbel_noise(7, 3, 0, 1, 64) == gumbel_noise(7, 3, 0, 1, 64)).all())
     True
     """
-    # The first counter word counts inside one call; the others name the place.
-    bits = np.random.Philox(key=seed, counter=(column << 64) | (row << 128) | (level << 192))
-    uniform = ((bits.random_raw(size) >> np.uint64(11)) + 0.5) * 2.0**-53  # inside (0, 1), never at its ends
-    noise: NDArray[np.float64] = -np.log(-np.log(uniform))
+    bits = _PHILOX.at((seed, 0), (0, column, row, level))  # the first counter word counts inside one call
+    noise: NDArray[np.float64] = (
+        (bits.random_raw(size) >> np.uint64(11)) + 0.5
+    ) * 2.0**-53  # inside (0, 1), never at its ends
+    for _ in range(2):
+        np.negative(np.log(noise, out=noise), out=noise)
     return noise
+
+
+class _Philox(threading.local):
+    """One generator for each thread, put where it is wanted: making a new one asks the system for randomness first."""
+
+    def __init__(self) -> None:
+        self._bits = np.random.Philox(key=0)
+        self._fresh: Any = dict(self._bits.state)
+
+    def at(self, key: tuple[int, int], counter: tuple[int, int, int, int]) -> np.random.Philox:
+        words = {"key": np.array(key, np.uint64), "counter": np.array(counter, np.uint64)}
+        self._bits.state = {**self._fresh, "state": words}
+        return self._bits
+
+
+_PHILOX: Final = _Philox()
 
 
 def sample(logits: Logits, temperature: float, top_k: int, top_p: float, gumbel: NDArray[np.float64]) -> int:

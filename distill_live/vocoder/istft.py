@@ -8,7 +8,7 @@ Immutable after construction: any thread.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -62,11 +62,7 @@ class FrameTransform:
 
     def analyse_signal(self, signal: Floats) -> Spectra:
         """All frames, one hop apart, of ``signal`` ``[n_fft + (N - 1) * hop]`` to spectra complex64 ``[N, bins]``."""
-        starts = range(0, len(signal) - self.n_fft + 1, self.hop)
-        frames = np.empty((len(starts), self.n_fft), np.float32)
-        for frame, start in zip(frames, starts, strict=True):
-            np.multiply(signal[start : start + self.n_fft], self._analysis, out=frame)
-        return self._transformed(frames)
+        return self.analyse(self._framed(signal))
 
     def synthesise(self, spectra: Spectra) -> Floats:
         """Spectra ``[N, bins]`` to windowed frames float32 ``[N, n_fft]``, ready to be added up at every hop."""
@@ -74,13 +70,13 @@ class FrameTransform:
         frames *= self._synthesis
         return frames
 
-    def finish(self, frame: Spectra, before: Floats) -> tuple[Floats, Floats]:
-        """Add one frame ``[1, bins]`` onto what earlier frames left, float32 ``[n_fft - hop]``.
+    def finish(self, frame: Floats, before: Floats) -> tuple[Floats, Floats]:
+        """Add one synthesised frame ``[1, n_fft]`` onto what earlier frames left, float32 ``[n_fft - hop]``.
 
         Returns:
             The hop ``[hop]`` that no later frame reaches, and what is left over the frames to come.
         """
-        return self._overlap_add.step(self.synthesise(frame), before)
+        return self._overlap_add.step(frame, before)
 
     def signal(self, spectra: Spectra, before: Floats) -> Floats:
         """What earlier frames add up to, and frames ``[N, bins]`` a hop apart after them, float32 ``[T + N * hop]``.
@@ -89,13 +85,72 @@ class FrameTransform:
             spectra: the first begins a hop after the last of the earlier ones.
             before: float32 ``[T]`` to the end of the last earlier frame, at least ``n_fft - hop``.
         """
-        line = np.zeros(len(before) + len(spectra) * self.hop, np.float32)
+        return self.laid(self.synthesise(spectra), before)
+
+    def laid(self, frames: Floats, before: Floats) -> Floats:
+        """The same of synthesised frames ``[N, n_fft]``."""
+        line = np.zeros(len(before) + len(frames) * self.hop, np.float32)
         line[: len(before)] = before
         first = len(before) + self.hop - self.n_fft
-        for start, frame in enumerate(self.synthesise(spectra)):  # oldest first, as they are finished one by one
+        for start, frame in enumerate(frames):  # oldest first, as they are finished one by one
             line[first + start * self.hop : first + start * self.hop + self.n_fft] += frame
         return line
+
+    def projection(self, frames: int, before: Floats) -> ConsistencyProjection:
+        """For ``frames`` frames that follow what earlier ones left, float32 ``[n_fft - hop]``."""
+        return ConsistencyProjection(self, frames, before)
+
+    def _framed(self, signal: Floats) -> Floats:
+        """All frames ``[N, n_fft]`` of a contiguous signal, one hop apart; a view."""
+        count, size = 1 + (len(signal) - self.n_fft) // self.hop, signal.itemsize
+        return np.ndarray((count, self.n_fft), np.float32, signal, 0, (self.hop * size, size))
 
     def _transformed(self, windowed: Floats) -> Spectra:
         spectra: Spectra = np.fft.rfft(windowed, norm="forward").astype(np.complex64, copy=False)
         return spectra
+
+
+class ConsistencyProjection:
+    """Spectra of frames -> the signal they add up to -> its spectra, time and again in the same buffers.
+
+    Their magnitudes and phases then fit each other, as those of any real signal do. The numbers are those of
+    ``signal`` and ``analyse_signal``, in half of their time: no memory is taken, and frames are laid out so that one
+    sum adds them up::
+
+        [ before | 0 ............ ]
+        [ frame 0          | 0 .. ]        each row begins a hop later than the one above
+        [ 0 | frame 1          | 0 ]
+
+    One thread.
+
+    >>> t = FrameTransform(8, 2)
+    >>> spectra = np.ones((2, 5), np.complex64)
+    >>> project = t.projection(2, np.zeros(6, np.float32))
+    >>> slowly = t.analyse_signal(t.signal(spectra, np.zeros(6, np.float32)))
+    >>> bool((project(spectra, np.empty_like(spectra)) == slowly).all())
+    True
+    """
+
+    def __init__(self, transform: FrameTransform, frames: int, before: Floats) -> None:
+        assert before.shape == (transform.n_fft - transform.hop,), before.shape
+        self._transform = transform
+        length = len(before) + frames * transform.hop
+        rows: Floats = np.zeros((frames + 1, length), np.float32)
+        rows[0, : len(before)] = before
+        size = rows.itemsize
+        shape, strides = (frames, transform.n_fft), ((length + transform.hop) * size, size)
+        self._rows = rows
+        self._placed: Floats = np.ndarray(shape, np.float32, rows, length * size, strides)
+        self._line: Floats = np.empty(length, np.float32)
+        self._framed = transform._framed(self._line)
+        self._frames: Floats = np.empty(shape, np.float32)
+
+    def __call__(self, spectra: Spectra, out: Spectra) -> Spectra:
+        """Spectra ``[N, bins]`` to consistent ones, written to ``out`` (which may be ``spectra``)."""
+        transform, frames = self._transform, self._frames
+        np.fft.irfft(spectra, transform.n_fft, out=cast(Any, frames))  # numpy's stubs know double precision alone
+        np.multiply(frames, transform._synthesis, out=self._placed)
+        np.add.reduce(self._rows, axis=0, out=self._line)
+        np.multiply(self._framed, transform._analysis, out=frames)
+        np.fft.rfft(frames, norm="forward", out=cast(Any, out))
+        return out

@@ -91,11 +91,13 @@ class RtisiState:
         magnitudes: float32 ``[look_ahead, bins]`` of the pending frames, oldest first.
         phasors: complex64 ``[look_ahead, bins]``, of length 1: their phases so far.
         tail: float32 ``[n_fft - hop]``: what committed frames leave over the oldest pending one.
+        begun: float32 ``[n_fft - hop + look_ahead * hop]``: the pending frames' sound on top of it, so far.
     """
 
     magnitudes: Floats
     phasors: Spectra
     tail: Floats
+    begun: Floats
 
 
 class RtisiLa(Streaming[Floats, Floats, RtisiState]):
@@ -119,14 +121,17 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
         self._first_look = _first_look_window(config.n_fft, config.hop)
         turns = np.random.default_rng(_PHASE_SEED).random(self._transform.bins)
         self._any_phase: Spectra = np.exp(2j * np.pi * turns).astype(np.complex64)
+        self._least: Spectra = _KEEP * self._any_phase
         self._warm_up()
 
     def initial_state(self) -> RtisiState:
         pending = (self.config.look_ahead, self._transform.bins)
+        tail = self.config.n_fft - self.config.hop
         return RtisiState(
             magnitudes=np.zeros(pending, np.float32),
             phasors=np.tile(self._any_phase, (pending[0], 1)),
-            tail=np.zeros(self.config.n_fft - self.config.hop, np.float32),
+            tail=np.zeros(tail, np.float32),
+            begun=np.zeros(tail + pending[0] * self.config.hop, np.float32),
         )
 
     def step(self, x: Floats, state: RtisiState, iterations: int | None = None) -> tuple[Floats, RtisiState]:
@@ -140,22 +145,38 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
         Returns:
             Sound float32 ``[n * hop]``, and the state after it.
         """
+        parts: list[Floats] = []
+        for frame in range(x.shape[1]):  # one by one: a whole spectrogram's magnitudes are too many to keep
+            hop, state = self.take(self.magnitudes(x[:, frame : frame + 1]), state, iterations)
+            parts.append(hop)
+        return np.concatenate(parts) if parts else np.empty(0, np.float32), state
+
+    def magnitudes(self, x: Floats) -> Floats:
+        """Log-mel dB ``[n_mels, n]`` to magnitudes ``[n, bins]``, the first half of ``step``; several are cheaper at once.
+
+        What is not finite counts as the floor.
+        """
+        return self._magnitude.rows(x.T)
+
+    def take(self, magnitudes: Floats, state: RtisiState, iterations: int | None = None) -> tuple[Floats, RtisiState]:
+        """The second half of ``step``: magnitudes ``[n, bins]`` in, as many hops out."""
         rounds = self.config.iterations if iterations is None else iterations
-        hops = np.empty((x.shape[1], self.config.hop), np.float32)
-        for frame in range(x.shape[1]):
-            magnitude = self._magnitude(x[:, frame : frame + 1])[:, 0]
-            hops[frame], state = self._commit(magnitude, state, rounds)
+        hops = np.empty((len(magnitudes), self.config.hop), np.float32)
+        for frame in range(len(magnitudes)):
+            hops[frame], state = self._commit(magnitudes[frame : frame + 1], state, rounds)
         return hops.reshape(-1), state
 
-    def revise(self, state: RtisiState, x: Floats) -> RtisiState:
+    def revise(self, state: RtisiState, magnitudes: Floats) -> RtisiState:
         """Replace the frames that are in but not yet committed; what was given back already stays.
 
         Args:
             state: as ``step`` returned it.
-            x: log-mel dB ``[n_mels, look_ahead]``, oldest first; the same frames as before change nothing.
+            magnitudes: float32 ``[look_ahead, bins]``, oldest first; the same as before change nothing.
         """
-        assert x.shape[1] == self.config.look_ahead, f"{self.config.look_ahead} frames are pending, not {x.shape[1]}"
-        return RtisiState(np.ascontiguousarray(self._magnitude(x).T), state.phasors, state.tail)
+        ahead = self.config.look_ahead
+        assert len(magnitudes) == ahead, f"{ahead} frames are pending, not {len(magnitudes)}"
+        begun = self._transform.signal(magnitudes * state.phasors, state.tail)
+        return RtisiState(magnitudes, state.phasors, state.tail, begun)
 
     def forward(self, x: Floats) -> Floats:
         """A whole log-mel ``[n_mels, n]`` to sound float32 ``[n * hop]`` without delay; after its end is silence."""
@@ -165,35 +186,41 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
         return sound[self.latency :]
 
     def _commit(self, newest: Floats, state: RtisiState, iterations: int) -> tuple[Floats, RtisiState]:
-        """Take the newest magnitudes ``[bins]`` in and finish the oldest pending frame: a hop, and the state after."""
+        """Take the newest magnitudes ``[1, bins]`` in, finish the oldest pending frame: a hop, and the state after."""
         transform = self._transform
-        pending = transform.signal(state.magnitudes * state.phasors, state.tail)
-        first = self._first_phasors(pending)
-        magnitudes = np.concatenate([state.magnitudes, newest[None]])
+        first = self._first_phasors(state.begun)
+        magnitudes = np.concatenate([state.magnitudes, newest])
         phasors = np.concatenate([state.phasors, first])
         if iterations:
-            signal = transform.signal(newest * first, pending)
+            signal = transform.signal(newest * first, state.begun)
             phasors = self._project(signal, magnitudes, phasors, state.tail, iterations)
-        hop, tail = transform.finish(magnitudes[:1] * phasors[:1], state.tail)
-        return hop, RtisiState(magnitudes[1:], phasors[1:], tail)
+        frames = transform.synthesise(magnitudes * phasors)
+        hop, tail = transform.finish(frames[:1], state.tail)
+        return hop, RtisiState(magnitudes[1:], phasors[1:], tail, transform.laid(frames[1:], tail))
 
     def _first_phasors(self, pending: Floats) -> Spectra:
         """Phases ``[1, bins]`` of a frame that has just come in, from what the others say of its first three hops."""
         begun = pending[-len(self._first_look) :] * self._first_look
-        spectrum = np.fft.rfft(begun, self.config.n_fft, norm="forward")[None]
-        return _unit(spectrum + _KEEP * self._any_phase)
+        spectrum = self._least[None].copy()
+        spectrum += np.fft.rfft(begun, self.config.n_fft, norm="forward")
+        return _unit(spectrum)
 
     def _project(self, signal: Floats, magnitudes: Floats, phasors: Spectra, tail: Floats, iterations: int) -> Spectra:
         """Move the phases of all pending frames toward those of one signal, with momentum; ``signal`` is theirs now."""
-        transform = self._transform
-        ahead = before = transform.analyse_signal(signal)
-        for _ in range(iterations - 1):
-            wanted = ahead * _scale(magnitudes, ahead)
-            spectra = transform.analyse_signal(transform.signal(wanted, tail))
-            ahead = np.multiply(before, -_PULL, out=before)  # nobody needs it any more
-            ahead += spectra
-            before = spectra
-        return _unit(ahead + _KEEP * phasors)
+        ahead = self._transform.analyse_signal(signal)
+        if iterations > 1:
+            project = self._transform.projection(len(magnitudes), tail)
+            before, spectra = ahead.copy(), np.empty_like(ahead)
+            lengths = np.empty_like(magnitudes)
+            for _ in range(iterations - 1):
+                project(np.multiply(ahead, _scale(magnitudes, ahead, lengths), out=ahead), spectra)
+                pulled = before.view(np.float32)  # as plain numbers: half the time
+                np.multiply(pulled, -_PULL, out=pulled)
+                np.add(before, spectra, out=ahead)
+                before, spectra = spectra, before
+        phasors = _KEEP * phasors
+        phasors += ahead
+        return _unit(phasors)
 
     def _warm_up(self) -> None:
         """The first step of a life must not be slower than the others: plans and pages are taken here."""
@@ -201,15 +228,14 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
 
 
 def _unit(spectra: Spectra) -> Spectra:
-    """Phasors of length 1 (0 where there is nothing)."""
-    unit: Spectra = spectra * _scale(_ONE, spectra)
-    return unit
+    """Phasors of length 1 (0 where there is nothing), in place."""
+    return np.multiply(spectra, _scale(_ONE, spectra), out=spectra)
 
 
-def _scale(magnitudes: Floats | np.float32, spectra: Spectra) -> Floats:
+def _scale(magnitudes: Floats | np.float32, spectra: Spectra, out: Floats | None = None) -> Floats:
     """What spectra must be multiplied with to have these magnitudes."""
-    lengths: Floats = np.abs(spectra)
-    np.maximum(lengths, _TINY, out=lengths)
+    lengths: Floats = np.abs(spectra, out=out)
+    lengths += _TINY
     return np.divide(magnitudes, lengths, out=lengths)
 
 

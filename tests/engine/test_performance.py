@@ -282,7 +282,14 @@ def test_memory_of_columns_stays_flat(model: Playable) -> None:
     for _ in range(300):
         performance.render_block()
     voice = performance.voice
-    kept = (voice.decoder._mel, voice.decoder._before, voice.stream._drawn, voice._edited, voice._heard, voice._pending)
+    kept = (
+        voice.decoder._frames,
+        voice.decoder._before,
+        voice.stream._drawn,
+        voice._edited,
+        voice._heard,
+        voice._pending,
+    )
     assert all(len(part) <= 4 for part in kept)
 
 

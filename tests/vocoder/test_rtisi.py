@@ -57,12 +57,18 @@ def test_a_step_of_many_frames_equals_as_many_steps_of_one(widths):
 
 def test_a_kept_state_is_a_rewind_since_no_step_changes_the_state_it_is_given():
     _, kept = in_steps(VOCODER, MUSIC[:, :30], [30])
-    copies = [part.copy() for part in (kept.magnitudes, kept.phasors, kept.tail)]
+    copies = [part.copy() for part in (kept.magnitudes, kept.phasors, kept.tail, kept.begun)]
     first, _ = VOCODER.step(MUSIC[:, 30:50], kept)
-    VOCODER.revise(kept, MUSIC[:, 60:63])
+    revise(kept, MUSIC[:, 60:63])
     again, _ = VOCODER.step(MUSIC[:, 30:50], kept)
     assert np.array_equal(first, again)
-    assert all(map(np.array_equal, copies, (kept.magnitudes, kept.phasors, kept.tail)))
+    assert all(map(np.array_equal, copies, (kept.magnitudes, kept.phasors, kept.tail, kept.begun)))
+
+
+def test_magnitudes_of_many_frames_at_once_give_the_same_sound():
+    mel = MUSIC[:, 20:32]
+    at_once, _ = VOCODER.take(VOCODER.magnitudes(mel), VOCODER.initial_state())
+    assert np.array_equal(at_once, in_steps(VOCODER, mel, [1] * 12)[0])
 
 
 def test_two_instances_of_one_configuration_are_interchangeable():
@@ -87,16 +93,20 @@ def test_the_latency_is_where_a_click_really_comes_out():
 # ---------------------------------------------------------------- revisions
 
 
+def revise(state, mel):
+    return VOCODER.revise(state, VOCODER.magnitudes(mel))
+
+
 def test_revising_with_the_same_frames_changes_nothing():
     _, state = in_steps(VOCODER, MUSIC[:, :30], [1] * 30)
-    revised = VOCODER.revise(state, MUSIC[:, 27:30])
+    revised = revise(state, MUSIC[:, 27:30])
     assert same(state, revised)
     assert np.array_equal(VOCODER.step(MUSIC[:, 30:40], state)[0], VOCODER.step(MUSIC[:, 30:40], revised)[0])
 
 
 def test_a_revision_is_heard_in_the_very_next_hop():
     _, state = in_steps(VOCODER, MUSIC[:, :30], [30])
-    revised = VOCODER.revise(state, np.repeat(FLOOR, 3, axis=1))
+    revised = revise(state, np.repeat(FLOOR, 3, axis=1))
     before, _ = VOCODER.step(MUSIC[:, 30:31], state)
     after, _ = VOCODER.step(MUSIC[:, 30:31], revised)
     assert level_db(after - before) > level_db(before) - 30.0
@@ -106,13 +116,13 @@ def test_revised_frames_end_up_as_the_new_sound():
     """Three frames go in as noise and are revised to the sine before they are committed."""
     mel, wrong = mel_of(sine(440.0)), mel_of(noise(level=0.3))
     _, state = in_steps(VOCODER, np.concatenate([mel[:, :40], wrong[:, 40:43]], axis=1), [43])
-    sound, _ = VOCODER.step(mel[:, 43:80], VOCODER.revise(state, mel[:, 40:43]))
+    sound, _ = VOCODER.step(mel[:, 43:80], revise(state, mel[:, 40:43]))
     assert abs(centroid_hz(sound) - 440.0) < 4.4
 
 
 def test_another_number_of_frames_than_are_pending_is_a_bug():
     with pytest.raises(AssertionError, match="3 frames are pending"):
-        VOCODER.revise(VOCODER.initial_state(), MUSIC[:, :2])
+        revise(VOCODER.initial_state(), MUSIC[:, :2])
 
 
 # ---------------------------------------------------------------- fewer rounds under load
