@@ -95,9 +95,8 @@ def gumbel_noise(seed: int, column: int, row: int, level: int, size: int) -> NDA
     True
     """
     bits = _PHILOX.at((seed, 0), (0, column, row, level))  # the first counter word counts inside one call
-    noise: NDArray[np.float64] = (
-        (bits.random_raw(size) >> np.uint64(11)) + 0.5
-    ) * 2.0**-53  # inside (0, 1), never at its ends
+    noise: NDArray[np.float64] = np.add(bits.random_raw(size) >> np.uint64(11), 0.5, dtype=np.float64)
+    noise *= 2.0**-53  # inside (0, 1), never at its ends
     for _ in range(2):
         np.negative(np.log(noise, out=noise), out=noise)
     return noise
@@ -112,7 +111,8 @@ class _Philox(threading.local):
 
     def at(self, key: tuple[int, int], counter: tuple[int, int, int, int]) -> np.random.Philox:
         words = {"key": np.array(key, np.uint64), "counter": np.array(counter, np.uint64)}
-        self._bits.state = {**self._fresh, "state": words}
+        state: Any = {**self._fresh, "state": words}
+        self._bits.state = state
         return self._bits
 
 

@@ -13,7 +13,7 @@ import torch
 from torchaudio.transforms import GriffinLim
 
 from distill_live.audio.mel import MelConfig
-from distill_live.vocoder.istft import Floats
+from distill_live.vocoder.fft import Floats
 from distill_live.vocoder.magnitude import MelToMagnitude
 
 _SEED: Final = 0

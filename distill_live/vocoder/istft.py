@@ -8,15 +8,12 @@ Immutable after construction: any thread.
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from distill_live.audio.overlap import OverlapAdd, synthesis_window
-
-Floats = npt.NDArray[np.float32]
-Spectra = npt.NDArray[np.complex64]
+from distill_live.vocoder.fft import Floats, Spectra, irfft_rows, rfft_rows
 
 LEAST_OVERLAP: Final = 4  # hops to a window; with fewer, Hann squared does not add up to a constant
 
@@ -66,7 +63,7 @@ class FrameTransform:
 
     def synthesise(self, spectra: Spectra) -> Floats:
         """Spectra ``[N, bins]`` to windowed frames float32 ``[N, n_fft]``, ready to be added up at every hop."""
-        frames: Floats = np.fft.irfft(spectra, self.n_fft).astype(np.float32, copy=False)
+        frames = irfft_rows(spectra, np.empty((len(spectra), self.n_fft), np.float32))
         frames *= self._synthesis
         return frames
 
@@ -106,8 +103,7 @@ class FrameTransform:
         return np.ndarray((count, self.n_fft), np.float32, signal, 0, (self.hop * size, size))
 
     def _transformed(self, windowed: Floats) -> Spectra:
-        spectra: Spectra = np.fft.rfft(windowed, norm="forward").astype(np.complex64, copy=False)
-        return spectra
+        return rfft_rows(windowed, np.empty((len(windowed), self.bins), np.complex64))
 
 
 class ConsistencyProjection:
@@ -148,9 +144,8 @@ class ConsistencyProjection:
     def __call__(self, spectra: Spectra, out: Spectra) -> Spectra:
         """Spectra ``[N, bins]`` to consistent ones, written to ``out`` (which may be ``spectra``)."""
         transform, frames = self._transform, self._frames
-        np.fft.irfft(spectra, transform.n_fft, out=cast(Any, frames))  # numpy's stubs know double precision alone
+        irfft_rows(spectra, frames)
         np.multiply(frames, transform._synthesis, out=self._placed)
         np.add.reduce(self._rows, axis=0, out=self._line)
         np.multiply(self._framed, transform._analysis, out=frames)
-        np.fft.rfft(frames, norm="forward", out=cast(Any, out))
-        return out
+        return rfft_rows(frames, out)

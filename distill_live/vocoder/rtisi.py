@@ -30,7 +30,8 @@ import numpy as np
 from distill_live.audio.mel import MelConfig
 from distill_live.errors import DistillError
 from distill_live.streaming import Streaming
-from distill_live.vocoder.istft import LEAST_OVERLAP, Floats, FrameTransform, Spectra, hann
+from distill_live.vocoder.fft import Floats, Spectra, rfft_rows
+from distill_live.vocoder.istft import LEAST_OVERLAP, FrameTransform, hann
 from distill_live.vocoder.magnitude import MelToMagnitude
 
 LOOK_AHEAD_RANGE: Final = (1, 4)
@@ -152,9 +153,9 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
         return np.concatenate(parts) if parts else np.empty(0, np.float32), state
 
     def magnitudes(self, x: Floats) -> Floats:
-        """Log-mel dB ``[n_mels, n]`` to magnitudes ``[n, bins]``, the first half of ``step``; several are cheaper at once.
+        """The first half of ``step``: log-mel dB ``[n_mels, n]`` to magnitudes ``[n, bins]``.
 
-        What is not finite counts as the floor.
+        Several at once cost little more than one. What is not finite counts as the floor.
         """
         return self._magnitude.rows(x.T)
 
@@ -200,9 +201,10 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
 
     def _first_phasors(self, pending: Floats) -> Spectra:
         """Phases ``[1, bins]`` of a frame that has just come in, from what the others say of its first three hops."""
-        begun = pending[-len(self._first_look) :] * self._first_look
-        spectrum = self._least[None].copy()
-        spectrum += np.fft.rfft(begun, self.config.n_fft, norm="forward")
+        begun = np.zeros((1, self.config.n_fft), np.float32)
+        np.multiply(pending[-len(self._first_look) :], self._first_look, out=begun[0, : len(self._first_look)])
+        spectrum = rfft_rows(begun, np.empty((1, self._transform.bins), np.complex64))
+        spectrum += self._least
         return _unit(spectrum)
 
     def _project(self, signal: Floats, magnitudes: Floats, phasors: Spectra, tail: Floats, iterations: int) -> Spectra:
