@@ -282,14 +282,24 @@ def gelu(x: Floats) -> Floats:
     >>> [round(float(y), 5) for y in gelu(np.array([-1.0, 0.0, 1.0, 3.0], np.float32))]
     [-0.15866, 0.0, 0.84134, 2.99595]
     """
-    z = np.abs(x) * np.float32(0.7071067811865476)
-    t = np.float32(1.0) / (np.float32(1.0) + np.float32(0.3275911) * z)
-    tail = np.float32(0.5) * np.exp(-z * z)
-    tail *= t * (_A1 + t * (_A2 + t * (_A3 + t * (_A4 + t * _A5))))  # how much lies beyond |x|
-    return x * np.where(x < 0, tail, np.float32(1.0) - tail)
+    size = np.abs(x)
+    t = size * _P
+    t += _ONE
+    np.divide(_ONE, t, out=t)
+    beyond = t * _A[0]
+    for a in _A[1:]:
+        beyond += a
+        beyond *= t
+    t = size * size
+    t *= _MINUS_HALF
+    beyond *= np.exp(t, out=t)  # how much of the distribution lies beyond |x|
+    beyond *= size
+    return np.subtract(np.maximum(x, _ZERO), beyond, out=beyond)
 
 
-_A1, _A2, _A3, _A4, _A5 = (np.float32(a) for a in (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429))
+_ZERO, _ONE, _MINUS_HALF = np.float32(0.0), np.float32(1.0), np.float32(-0.5)
+_P: Final = np.float32(0.3275911 * 0.7071067811865476)
+_A: Final = tuple(np.float32(0.5 * a) for a in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592))
 
 
 def _settled(network: LiveDecoder | LiveEncoder, silence: Floats, chain: _Chain) -> State:

@@ -49,6 +49,9 @@ WARM_UP_BLOCKS: Final = 24
 EXTRA_WHILE_LOADING: Final = 2048  # frames of lead while a model is made ready
 AT_EASE: Final = 0.5  # of the time that a block lasts, to render it in
 LOOK_S: Final = 0.1  # how often the ring is asked how it went
+SHORT_NAP_S: Final = 0.001  # where the device is late, or nobody plays
+LONG_NAP_S: Final = 0.0125  # so soon messages are taken in any case
+AFTER_PERIOD_S: Final = 0.0002  # the callback has taken what it needs
 SWITCH_S: Final = 0.0005  # between threads: the loop never waits long for the one that loads
 
 
@@ -268,9 +271,19 @@ class LiveLoop:
         self.reports.idle(self.timings)
         if self._heed_device():
             self._lead_changed()
+        time.sleep(self._time_to_room())
+
+    def _time_to_room(self) -> float:
+        """How long until the ring has room for a block, where the device keeps time; seconds, a short nap at least."""
+        last_s = self.ring.gauge(Gauge.LAST_OUTPUT_S)
         excess = self.ring.fill - self.lead.frames
-        nap_s = min(max(self.lead.frames / SAMPLE_RATE / 16.0, 0.0005), 0.0025)
-        time.sleep(max(excess / SAMPLE_RATE, nap_s))
+        if excess < 0:
+            return 0.0
+        if self.ring.count(Count.DEVICE_STATE) != DeviceState.PLAYING:
+            return SHORT_NAP_S
+        periods = excess // self.lead.period + 1
+        due_s = last_s + periods * self.lead.period / SAMPLE_RATE + AFTER_PERIOD_S
+        return min(max(due_s - time.monotonic(), SHORT_NAP_S), LONG_NAP_S)
 
     def _end_softly(self) -> None:
         """The last block of a take that has an end fades out, as an event of its own."""

@@ -5,6 +5,7 @@ Called by the render thread between blocks; sending never waits for the other si
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from typing import Any, Final
@@ -41,7 +42,7 @@ class Reports:
         self.recording = False
         self.from_library: dict[int, str] = {}  # bank slots whose sound the library has, by its name there
         self._changed: dict[str, Value] = {}
-        self._peak = np.zeros(2, np.float32)
+        self._unheard: list[npt.NDArray[np.float32]] = []  # blocks since the meters were last told
         self._next_values = self._next_status = self._next_standing = 0.0
         self._xruns: deque[tuple[float, int]] = deque(maxlen=301)  # one a status: a minute and a bit
 
@@ -96,7 +97,7 @@ class Reports:
 
     def block(self, block: npt.NDArray[np.float32], timings: Timings) -> None:
         """Called after every block."""
-        np.maximum(self._peak, np.abs(block).max(axis=1), out=self._peak)
+        self._unheard.append(block)
         self.idle(timings)
 
     def idle(self, timings: Timings) -> None:
@@ -139,19 +140,25 @@ class Reports:
         performance = self.performance
         values: dict[str, Value] = dict(self._changed)
         self._changed.clear()
-        peaks = 20.0 * np.log10(np.maximum(self._peak, 1e-5))
-        self._peak[:] = 0.0
-        values["meter.left"], values["meter.right"] = round(float(peaks[0]), 2), round(float(peaks[1]), 2)
+        values["meter.left"], values["meter.right"] = self._meters_db()
         values["engine.column"] = performance.column
         values["engine.ring"], values["engine.thrift"] = self.lead, self.thrift
         if self.input_peak is not None:
-            values["input.level"] = round(20.0 * float(np.log10(max(self.input_peak, 1e-5))), 2)
+            values["input.level"] = _peak_db(self.input_peak)
             self.input_peak = 0.0
-        codes, entropy = performance.sounding.codes[0], performance.entropy_bits
+        codes, entropy = performance.sounding.codes[0].tolist(), performance.entropy_bits.tolist()
         for level in range(performance.model.levels):
-            values[f"level.{level}.code"] = int(codes[level])
-            values[f"level.{level}.entropy"] = round(float(entropy[level]), 3)
+            values[f"level.{level}.code"] = codes[level]
+            values[f"level.{level}.entropy"] = round(entropy[level], 3)
         self.bridge.send({"type": "values", "values": values}, droppable=True)
+
+    def _meters_db(self) -> tuple[float, float]:
+        """Peak of each side since the last time."""
+        heard, self._unheard = self._unheard, []
+        if not heard:
+            return _peak_db(0.0), _peak_db(0.0)
+        left, right = np.abs(np.concatenate(heard, axis=1)).max(axis=1).tolist()
+        return _peak_db(left), _peak_db(right)
 
     def _send_status(self, now: float, timings: Timings) -> None:
         xruns = self.ring.count(Count.UNDERRUNS)
@@ -175,3 +182,7 @@ class Reports:
         if not self.performance.playing:
             return "stopped"
         return "recording" if self.recording else "playing"
+
+
+def _peak_db(peak: float) -> float:
+    return round(20.0 * math.log10(max(peak, 1e-5)), 2)
