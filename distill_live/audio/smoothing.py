@@ -46,6 +46,10 @@ class Glide(ABC):
         self.value = float(curve[-1])
         return curve.astype(np.float32)
 
+    def factor(self, samples: int) -> Floats | np.float32:
+        """``block``, or the one number that it would be full of."""
+        return np.float32(self.value) if self.settled else self.block(samples)
+
     @abstractmethod
     def _curve(self, samples: int) -> NDArray[np.float64]:
         """The next values from ``self.value`` towards ``self.target``."""

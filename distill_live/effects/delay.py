@@ -87,17 +87,21 @@ class Delay(SplitEffect):
     def render(self, block: Block) -> Block:
         if self._past.rows != len(block):
             self._past = History(len(block), self._reach, self.max_block)
-        echoes = np.empty_like(block)
+        pieces = []
         done = 0
         while done < block.shape[1]:
             self._turn_tap()
             stop = min(block.shape[1], done + min(self._tap, self._old_tap) - 1)
-            echoes[:, done:stop] = self._piece(block[:, done:stop])
+            pieces.append(self._piece(block[:, done:stop]))
             done = stop
         mix = self._glides[MIX.id]
         if mix.settled and mix.value == 0.0:
             return block
-        return block + mix.block(block.shape[1]) * (echoes - block)
+        wet: Block = np.concatenate(pieces, axis=1)
+        wet -= block
+        wet *= mix.factor(block.shape[1])
+        wet += block
+        return wet
 
     def reset(self) -> None:
         self._past.clear()
@@ -134,18 +138,23 @@ class Delay(SplitEffect):
     def _piece(self, block: Block) -> Block:
         """Echo of a piece shorter than the echo time; the line takes the piece and the feedback in."""
         samples = block.shape[1]
-        dark = np.float32(0.5) * self._glides[DAMPING.id].block(samples)
-        echo = self._read(self._tap, dark)
+        dark = np.float32(0.5) * self._glides[DAMPING.id].factor(samples)
+        echo = self._read(self._tap, dark, samples)
         if not self._fade.settled:
             fade = self._fade.block(samples)
-            old = self._read(self._old_tap, dark)
+            old = self._read(self._old_tap, dark, samples)
             echo = old + fade * (echo - old)
         if self._fade.settled:
             self._old_tap = self._tap
-        self._past.append(block + self._glides[FEEDBACK.id].block(samples) * echo)
+        fed_back = echo * self._glides[FEEDBACK.id].factor(samples)
+        fed_back += block
+        self._past.append(fed_back)
         return echo
 
-    def _read(self, tap: int, dark: Block) -> Block:
-        """The line from ``tap`` samples ago on, each sample mixed with its past neighbour (``dark`` 0 to 0.5)."""
-        past = self._past.all_back(tap + 1, len(dark) + 1)
-        return past[:, 1:] + dark * (past[:, :-1] - past[:, 1:])
+    def _read(self, tap: int, dark: Block | np.float32, samples: int) -> Block:
+        """The past from ``tap`` samples ago on, each sample mixed with its own past neighbour (``dark`` 0 to 0.5)."""
+        past = self._past.all_back(tap + 1, samples + 1)
+        mixed: Block = past[:, :-1] - past[:, 1:]
+        mixed *= dark
+        mixed += past[:, 1:]
+        return mixed

@@ -105,8 +105,9 @@ class Filter(SplitEffect):
     def _rest(self, block: Block) -> Block:
         """Off: nothing rings on unheard, to be let out when the filter is switched on again."""
         self._core.clear()
-        self._octave.jump(self._octaves())
-        self._resonance.jump(self.number(RESONANCE))
+        if not (self._octave.settled and self._resonance.settled):
+            self._octave.jump(self._octaves())
+            self._resonance.jump(self.number(RESONANCE))
         return block
 
     def _coefficients(self, samples: int) -> tuple[Doubles | float, Tables]:

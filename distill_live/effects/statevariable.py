@@ -84,7 +84,8 @@ class StateVariable:
         return both[0, :, :samples], both[1, :, :samples]
 
     def clear(self) -> None:
-        self.past = np.zeros_like(self.past)
+        if self.past.any():
+            self.past = np.zeros_like(self.past)
 
     def _starts(self, sound: Doubles, tables: Tables, last: int) -> Doubles:
         """The states before every segment, ``[C, K, 1, 2]``; ``last`` samples of the last one are real."""
