@@ -53,6 +53,8 @@ class EffectChain:
         self._volume = Gain(VOLUME)
         self._limiter = Limiter()
         self._pending: list[ParamEvent] = []
+        own = {MIX.id, BYPASS.id, VOLUME.id, *(param.id for param in self._limiter.params)}
+        self._ids = own.union(*(insert.ids for insert in self._inserts))
         self.latency = 0
 
     @property
@@ -113,7 +115,8 @@ class EffectChain:
 
     def set_param(self, param_id: str, value: Value) -> None:
         """A parameter takes a legal value from the next block on; ids that are not the chain's are not for it."""
-        self._pending.append(ParamEvent(0, param_id, value))
+        if param_id in self._ids:
+            self._pending.append(ParamEvent(0, param_id, value))
 
     def process(self, block: Block, events: Sequence[ParamEvent] = ()) -> Block:
         """The next sound, float32 ``[C, T]`` in and out; never above the ceiling, whatever comes in."""

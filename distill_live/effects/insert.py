@@ -54,6 +54,11 @@ class Insert:
         self._told: dict[str, Value] = {}  # while it sleeps
 
     @property
+    def ids(self) -> frozenset[str]:
+        """Of the parameters that it heeds."""
+        return self._ids | {self._switch_id}
+
+    @property
     def latency(self) -> int:
         return self.guard.latency
 

@@ -74,12 +74,12 @@ def level_sampling(
 def read_sampling(number: Callable[[str], float]) -> Sampling:
     """The settings of all levels, read by parameter id (``ParamBank.number``)."""
     overall = (number("temperature"), number("topk"), number("topp"))
-    return Sampling(tuple(_read_level(number, f"level.{level}", overall) for level in range(MAX_LEVELS)))
+    return Sampling(tuple(level_sampling(*overall, *map(number, ids)) for ids in _LEVEL_IDS))
 
 
-def _read_level(number: Callable[[str], float], group: str, overall: tuple[float, float, float]) -> LevelSampling:
-    own = (number(f"{group}.temperature"), number(f"{group}.topk"), number(f"{group}.topp"))
-    return level_sampling(*overall, *own)
+_LEVEL_IDS: Final = tuple(
+    tuple(f"level.{level}.{what}" for what in ("temperature", "topk", "topp")) for level in range(MAX_LEVELS)
+)
 
 
 def gumbel_noise(seed: int, column: int, row: int, level: int, size: int) -> NDArray[np.float64]:
