@@ -66,11 +66,23 @@ class Link:
 
     def poll(self, most: int = 256, wait_s: float = 0.0) -> list[Message]:
         """Up to ``most`` messages that have arrived, waiting at most ``wait_s`` for the first."""
+        until_s = time.monotonic() + wait_s if wait_s else 0.0
         if self._waiting or self._leaving:
             self._flush()
-        until_s = time.monotonic() + wait_s if wait_s else 0.0
         while len(self._lines) < most and self._readable(self._left_s(until_s)):
-            self._receive()
+            if not self._receive() and (self._lines or not until_s):
+                break
+        return self._taken(most)
+
+    def poll_readable(self, most: int = 256) -> list[Message]:
+        """``poll`` for a link of which it is known that something has arrived."""
+        if self._waiting or self._leaving:
+            self._flush()
+        while len(self._lines) < most and not self._ended and self._receive():
+            pass
+        return self._taken(most)
+
+    def _taken(self, most: int) -> list[Message]:
         messages: list[Message] = []
         while self._lines and len(messages) < most:
             message = _message(self._lines.popleft())
@@ -94,17 +106,17 @@ class Link:
         """How long to wait for something to read: not at all once there is a message."""
         return max(0.0, until_s - time.monotonic()) if until_s and not self._lines else 0.0
 
-    def _receive(self) -> None:
-        """Take a portion of what the socket holds, without waiting."""
+    def _receive(self) -> bool:
+        """Take a portion of what the socket holds, without waiting; False when that was all there is now."""
         try:
             data = self.connection.recv(_PORTION)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError:
             data = b""
         if not data:
             self.closed = self._ended = True
-            return
+            return False
         self._arrived += data
         if b"\n" in data:
             *whole, rest = self._arrived.split(b"\n")
@@ -113,6 +125,7 @@ class Link:
         elif len(self._arrived) > LONGEST_LINE:
             self._arrived.clear()
             self.damaged += 1
+        return len(data) == _PORTION
 
     def _flush(self) -> None:
         """Send what waits, as far as there is room."""
@@ -149,9 +162,15 @@ class LinkGroup:
 
     def poll(self, most: int = 256) -> Iterator[tuple[Link, list[Message]]]:
         """Each link that has something, in the order in which they were given, with what ``Link.poll`` gives now."""
-        ready = {descriptor for descriptor, _ in self._poller.poll(0)} if self._poller else None
+        if self._poller is None:
+            for link in self._links:
+                yield link, link.poll(most)
+            return
+        ready = self._poller.poll(0)
         for link in self._links:
-            if ready is None or link.connection.fileno() in ready or link.has_work:
+            if ready and any(link.connection.fileno() == descriptor for descriptor, _ in ready):
+                yield link, link.poll_readable(most)
+            elif link.has_work:
                 yield link, link.poll(most)
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from distill_live.link import MOST_WAITING, Link, link_pair
+from distill_live.link import MOST_WAITING, Link, LinkGroup, link_pair
 
 
 def test_messages_arrive_in_order() -> None:
@@ -70,6 +70,47 @@ def test_half_a_message_of_a_peer_that_was_killed_is_dropped_and_the_next_peer_i
     assert reader.poll(wait_s=1.0) == [{"n": 1}]
     assert Link(theirs).send({"n": 2})
     assert reader.poll(wait_s=1.0) == [{"n": 2}] and reader.damaged == 1
+
+
+def test_a_group_gives_what_each_link_has_and_nothing_of_those_that_have_none() -> None:
+    pairs = [link_pair() for _ in range(3)]
+    near, far = [Link(a) for a, _ in pairs], [Link(b) for _, b in pairs]
+    group = LinkGroup(*near)
+    assert not any(messages for _, messages in group.poll())  # every link begins with an empty line
+    far[2].send({"n": 1})
+    far[0].send({"n": 2})
+    far[0].send({"n": 3})
+    assert list(group.poll()) == [(near[0], [{"n": 2}, {"n": 3}]), (near[2], [{"n": 1}])]
+    assert list(group.poll()) == []
+
+
+def test_a_group_goes_on_with_what_one_call_had_no_room_for_and_with_a_large_message() -> None:
+    a, b = (Link(c) for c in link_pair())
+    group = LinkGroup(a)
+    for n in range(100):
+        b.send({"n": n})
+    got = [m["n"] for _ in range(3) for _, messages in group.poll(most=40) for m in messages]
+    assert got == list(range(100))
+    b.send({"filling": "x" * 1_000_000})
+    large: list[object] = []
+    for _ in range(1000):
+        large += [len(m["filling"]) for _, messages in group.poll() for m in messages]
+        b.poll()
+    assert large == [1_000_000]
+
+
+def test_a_group_notices_a_peer_that_is_gone_and_sends_on_to_the_others() -> None:
+    pairs = [link_pair() for _ in range(2)]
+    near, far = [Link(a) for a, _ in pairs], [Link(b) for _, b in pairs]
+    group = LinkGroup(*near)
+    far[0].close()
+    assert list(group.poll())[0] == (near[0], []) and near[0].closed and not near[1].closed
+    near[1].send({"filling": "x" * 3_000_000})  # more than fits: the group's polls send the rest
+    got: list[object] = []
+    for _ in range(1000):
+        list(group.poll())
+        got += far[1].poll()
+    assert len(got) == 1
 
 
 def test_what_is_no_message_is_counted_and_dropped() -> None:
