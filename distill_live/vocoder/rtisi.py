@@ -12,7 +12,7 @@ What is ours: the newest frame is first analysed with a Hann window that ends wh
 projections are accelerated as in fast Griffin-Lim (Perraudin, Balazs and Sondergaard, WASPAA 2013); and a pending
 frame keeps its phases when its magnitudes are revised, so an edit lands at the next hop.
 
-Measured (one thread, 3 frames ahead): 4 rounds 0.44 ms a hop, 6 rounds 0.58, 8 rounds 0.75. On noise, frames that
+Each round costs 0.06 to 0.13 ms with 3 frames ahead, most of it two transforms of four frames. On noise, frames that
 disagree leave a ripple at the hop's rate: samples at the edges of hops are 10, 7 and 5 % louder than those between
 them after 4, 6 and 8 rounds. Hence 8, and fewer under load.
 
