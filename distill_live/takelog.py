@@ -106,14 +106,18 @@ class Take:
 class TakeWriter:
     """Appends a take log line by line; every line is flushed, so a crash loses nothing that was written.
 
+    With ``patient`` lines wait for ``flush``: many at once are one call into the system, during which (and after which)
+    no other thread has to wait for the interpreter's lock a hundred times.
+
     ``write`` errors (a full disk) are not raised: logging stops, ``failed`` holds the reason, the music goes on.
 
     Raises:
         TakeError: on construction only, when the file cannot be made.
     """
 
-    def __init__(self, path: Path, header: dict[str, Any]) -> None:
+    def __init__(self, path: Path, header: dict[str, Any], patient: bool = False) -> None:
         self.path = path
+        self._patient = patient
         self.failed: str | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,6 +127,7 @@ class TakeWriter:
         _claim(self._file)
         self._known: set[str] = set()
         self._line({"type": "take", "version": VERSION, **header})
+        self.flush()
 
     def asset(self, sha256: str, body: dict[str, Any]) -> None:
         """Store something that came in from outside, once, under its hash."""
@@ -139,6 +144,15 @@ class TakeWriter:
         """Say that a recording has begun, or (with its ``frames``) that it is over."""
         self._line(recording.to_json())
 
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._file is None:
+            return
+        try:
+            self._file.flush()
+        except OSError as error:
+            self._stop(error)
+
     def close(self, frames: int, sha256: str = "") -> None:
         """Write the end (``frames``: samples rendered; ``sha256``: their digest, where it is known) and close."""
         self._line({"type": "end", "frames": frames, **({"sha256": sha256} if sha256 else {})})
@@ -154,10 +168,15 @@ class TakeWriter:
             return
         try:
             self._file.write(json.dumps(record, allow_nan=False) + "\n")
-            self._file.flush()
         except OSError as error:
-            self.failed = f"the take log {self.path} stops here: {error.strerror}"
-            self._close()
+            self._stop(error)
+            return
+        if not self._patient:
+            self.flush()
+
+    def _stop(self, error: OSError) -> None:
+        self.failed = f"the take log {self.path} stops here: {error.strerror}"
+        self._close()
 
     def _close(self) -> None:
         file, self._file = self._file, None

@@ -277,3 +277,17 @@ def test_after_kill_9_the_log_holds_every_line_and_nobody_is_writing_it(tmp_path
     assert not being_written(path)
     take = read_take(path)
     assert len(take.events) == 50 and take.frames is None
+
+
+def test_a_patient_log_keeps_its_lines_until_it_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "take.jsonl"
+    writer = TakeWriter(path, HEADER, patient=True)
+    assert len(path.read_text().splitlines()) == 1  # the head is there at once
+    for n in range(3):
+        writer.event(ControlEvent(n, "/distill/temperature", (0.5,)))
+    assert len(path.read_text().splitlines()) == 1
+    writer.flush()
+    assert len(path.read_text().splitlines()) == 4
+    writer.event(ControlEvent(9, "/distill/temperature", (0.6,)))
+    writer.close(512)
+    assert [event.frame for event in read_take(path).events] == [0, 1, 2, 9]

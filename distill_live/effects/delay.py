@@ -136,7 +136,7 @@ class Delay(SplitEffect):
             self._fade.set(1.0)
 
     def _piece(self, block: Block) -> Block:
-        """Echo of a piece shorter than the echo time; the line takes the piece and the feedback in."""
+        """Echo of a piece shorter than the echo time; the past takes the piece and the feedback in."""
         samples = block.shape[1]
         dark = np.float32(0.5) * self._glides[DAMPING.id].factor(samples)
         echo = self._read(self._tap, dark, samples)

@@ -186,7 +186,8 @@ class DeviceProcess:
         period = math.ceil(output.period * RING_RATE_HZ / output.sample_rate)
         least, lead = period + SPARE_FRAMES, self.settings.lead
         self.player.restart_frames = max(min(lead, _RESTART_FRAMES), least)
-        self.ring.publish(Count.LEAST_LEAD, least)
+        if period:  # a device whose first call is late has none yet
+            self.ring.publish(Count.LEAST_LEAD, least)
         self.ring.publish_gauge(Gauge.OUTPUT_LATENCY_S, output.latency_s)
         self.ring.publish_gauge(Gauge.DEVICE_RATE_HZ, output.sample_rate)
         if output.period != self.settings.block:

@@ -72,6 +72,10 @@ class Keeper:
 
     # ------------------------------------------------------------------ lines of the log
 
+    def settle(self) -> None:
+        """Nothing more is waiting: what was written is to reach the disk."""
+        self._write(TakeWriter.flush)
+
     def event(self, event: ControlEvent) -> None:
         self._write(lambda log: log.event(event))
 

@@ -16,6 +16,9 @@ NEAR_MISS_PERIODS: Final = 1.25  # so few device periods left when one came: the
 RESERVE: Final = 0.25  # of the floor: as little was left, and whatever took the rest can come twice in a row
 PATIENCE_S: Final = 20.0  # of going well, before it shrinks by a step
 LONGEST_PATIENCE_S: Final = 640.0
+SHORTEST_WAIT_S: Final = 0.001
+LONGEST_WAIT_S: Final = 0.0025  # beyond what the ring holds in excess
+AFTER_PERIOD_S: Final = 0.0002  # the device has taken what it needs
 
 
 class AdaptiveLead:
@@ -86,3 +89,26 @@ class AdaptiveLead:
         if self._shrunk:  # that was too little: try less often
             self._patience_s, self._shrunk = min(2.0 * self._patience_s, LONGEST_PATIENCE_S), False
         self.frames = min(self.frames + by, self.floor + MOST_ABOVE_FLOOR)
+
+
+def time_to_room(excess: int, period: int, rate_hz: int, since_s: float) -> float:
+    """How long to sleep until the ring holds less than the lead, with a device that takes a period at a time; seconds.
+
+    A device that was late once, or a clock that moves in large steps, misleads the forecast: so it never reaches
+    further than ``LONGEST_WAIT_S`` beyond the time that the excess lasts.
+
+    Args:
+        excess: how many frames more than the lead are in it now.
+        period: frames that the device takes at once.
+        since_s: how long ago it did so last.
+
+    >>> time_to_room(excess=240, period=480, rate_hz=48000, since_s=0.004)
+    0.0062
+    >>> time_to_room(excess=-1, period=480, rate_hz=48000, since_s=0.004)
+    0.0
+    """
+    if excess < 0:
+        return 0.0
+    periods = excess // period + 1
+    due_s = periods * period / rate_hz + AFTER_PERIOD_S - since_s
+    return round(min(max(due_s, SHORTEST_WAIT_S), excess / rate_hz + LONGEST_WAIT_S), 6)

@@ -25,7 +25,7 @@ from distill_live.audio.meter import to_db
 from distill_live.audio.ring import Count, DeviceState, Gauge, SharedRing
 from distill_live.effects.params import own_effects
 from distill_live.engine.haste import Haste
-from distill_live.engine.lead import AdaptiveLead
+from distill_live.engine.lead import LONGEST_WAIT_S, AdaptiveLead, time_to_room
 from distill_live.engine.listener import Listener
 from distill_live.engine.live_setup import prepare_live
 from distill_live.engine.loading import ModelLoading
@@ -49,9 +49,6 @@ WARM_UP_BLOCKS: Final = 24
 EXTRA_WHILE_LOADING: Final = 2048  # frames of lead while a model is made ready
 AT_EASE: Final = 0.5  # of the time that a block lasts, to render it in
 LOOK_S: Final = 0.1  # how often the ring is asked how it went
-SHORT_NAP_S: Final = 0.001  # where the device is late, or nobody plays
-LONG_NAP_S: Final = 0.0125  # so soon messages are taken in any case
-AFTER_PERIOD_S: Final = 0.0002  # the callback has taken what it needs
 SWITCH_S: Final = 0.0005  # between threads: the loop never waits long for the one that loads
 
 
@@ -251,7 +248,7 @@ class LiveLoop:
     def _heed_device(self) -> bool:
         """The lead's floor, from the player's wish and the device's period; whether the lead has changed."""
         least = self.ring.count(Count.LEAST_LEAD)
-        if least:
+        if least > SPARE_FRAMES:
             self.lead.period = least - SPARE_FRAMES
             if self.listener is not None:
                 self.listener.heed_period(self.lead.period)
@@ -274,16 +271,12 @@ class LiveLoop:
         time.sleep(self._time_to_room())
 
     def _time_to_room(self) -> float:
-        """How long until the ring has room for a block, where the device keeps time; seconds, a short nap at least."""
-        last_s = self.ring.gauge(Gauge.LAST_OUTPUT_S)
+        """How long until the ring has room for a block."""
+        last_s = self.ring.gauge(Gauge.LAST_OUTPUT_S)  # before the fill: what comes between them only wakes too early
         excess = self.ring.fill - self.lead.frames
-        if excess < 0:
-            return 0.0
-        if self.ring.count(Count.DEVICE_STATE) != DeviceState.PLAYING:
-            return SHORT_NAP_S
-        periods = excess // self.lead.period + 1
-        due_s = last_s + periods * self.lead.period / SAMPLE_RATE + AFTER_PERIOD_S
-        return min(max(due_s - time.monotonic(), SHORT_NAP_S), LONG_NAP_S)
+        if excess >= 0 and self.ring.count(Count.DEVICE_STATE) != DeviceState.PLAYING:
+            return LONGEST_WAIT_S
+        return time_to_room(excess, self.lead.period, SAMPLE_RATE, time.monotonic() - last_s)
 
     def _end_softly(self) -> None:
         """The last block of a take that has an end fades out, as an event of its own."""

@@ -34,6 +34,9 @@ class Sink(Protocol):
     def lost(self, frames: int) -> None:
         """So much found no room: the disk slept too long."""
 
+    def settle(self) -> None:
+        """Everything that was waiting has been handed over, some ten times a second."""
+
 
 class Recorder:
     """Hands blocks and jobs to a thread of its own, in their order.
@@ -93,6 +96,8 @@ class Recorder:
     def _work(self) -> None:
         """Everything that waits; blocks that belong together are joined."""
         joined: list[_Block] = []
+        if not self._waiting:
+            return
         while self._waiting:
             item = self._waiting.popleft()
             if isinstance(item, _Block):
@@ -105,6 +110,7 @@ class Recorder:
                 self._hand_on(joined)
             item.do()
         self._hand_on(joined)
+        self._sink.settle()
 
     def _hand_on(self, joined: list[_Block]) -> None:
         if not joined:

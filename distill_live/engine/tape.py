@@ -52,7 +52,7 @@ class Tape:
 
     def __init__(self, log: Path | None, record: Path | None, header: dict[str, Any], folder: Path | None) -> None:
         self._rate = int(header["sample_rate"])
-        asked_for = [TakeWriter(log, header)] if log else []
+        asked_for = [TakeWriter(log, header, patient=True)] if log else []
         stems = Stems(record, None, self._rate) if record else None
         self._asked_to_keep = record is not None and log is None  # the folder's log is then the recording's only one
         self.folder, own, trouble = _own_log(folder, header)
@@ -146,6 +146,6 @@ def _own_log(takes: Path | None, header: dict[str, Any]) -> tuple[Path | None, l
         return None, [], []
     try:
         folder = new_folder(takes)
-        return folder, [TakeWriter(folder / LOG, header)], []
+        return folder, [TakeWriter(folder / LOG, header, patient=True)], []
     except TakeError as error:
         return None, [], [str(error)]

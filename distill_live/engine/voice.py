@@ -1,6 +1,6 @@
 """One model being spoken: prior -> codes -> edits -> decoder -> vocoder, a hop at a time, late binding all the way.
 
-Only codes are queued. The vocoder holds a few mel frames that it has looked at and not yet committed; they can still be
+Only codes are queued. The vocoder holds a few frames that it has looked at and not yet committed; they can still be
 revised, so an edit re-decodes from the column that sounds and lands at the next hop::
 
     columns   ... | sounding | decoded ...        generated when the look-ahead needs them, no sooner
@@ -114,7 +114,7 @@ class Voice:
         heard = memory.codes if len(memory.codes) else None
         self.stream = PriorStream(self.model.prior, kit.watch, self.dice, column, heard)
         self._state = kit.vocoder.initial_state()
-        self._pending: deque[int] = deque()  # mel frames in the vocoder, oldest first
+        self._pending: deque[int] = deque()  # frames in the vocoder, oldest first
         self._newest = column * self._n - 1  # the newest mel frame it has seen
         self._hold_all(memory)
         self._prime()

@@ -48,7 +48,7 @@ class FrameTransform:
         self.hop = hop
         self.bins = n_fft // 2 + 1
         self.peak = np.float32(n_fft / 4.0)  # spectral peak of a full-scale sine
-        # numpy transforms without a norm in double precision; "forward" is twice as fast, and divides by n_fft
+        # the transform divides by n_fft
         self._analysis = hann(n_fft) * np.float32(n_fft) / self.peak
         self._synthesis = synthesis_window(hann(n_fft), hop) * self.peak
         self._overlap_add = OverlapAdd(n_fft, hop)
@@ -99,6 +99,7 @@ class FrameTransform:
 
     def _framed(self, signal: Floats) -> Floats:
         """All frames ``[N, n_fft]`` of a contiguous signal, one hop apart; a view."""
+        assert signal.dtype == np.float32 and signal.flags.c_contiguous, signal.dtype
         count, size = 1 + (len(signal) - self.n_fft) // self.hop, signal.itemsize
         return np.ndarray((count, self.n_fft), np.float32, signal, 0, (self.hop * size, size))
 

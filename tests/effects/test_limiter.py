@@ -126,3 +126,28 @@ def test_a_lower_ceiling_is_glided_to():
     out = np.concatenate([made.process(sound, [ParamEvent(10, CEILING.id, -12.0)]), made.process(sound)], axis=1)
     assert np.abs(np.diff(out)).max() < 0.005
     assert abs(peak_db(out[:, -100:]) + 12.0) < 0.1
+
+
+@pytest.mark.parametrize(
+    "levels", [(0.01, 0.01), (2.0, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01), (0.01, 3.0)]
+)
+def test_the_quick_way_gives_what_the_long_way_gives_and_leaves_what_it_leaves(levels, monkeypatch):
+    quick, slow = limiter(max_block=512), limiter(max_block=512)
+    loud = [np.float32(level) * noise(2, 6000) for level in levels]
+    turned = [[ParamEvent(0, CEILING.id, -6.0)] if n == 1 else [] for n in range(len(loud))]
+    ways = []
+    for effect, always_long in ((quick, False), (slow, True)):
+        with monkeypatch.context() as patch:
+            if always_long:
+                patch.setattr(Limiter, "_at_rest", property(lambda self: False))
+            blocks = [
+                effect.process(sound[:, at : at + 512], events if at == 0 else [])
+                for sound, events in zip(loud, turned, strict=True)
+                for at in range(0, sound.shape[1], 512)
+            ]
+            ways.append((np.concatenate(blocks, axis=1), effect.state()))
+    (sound, state), (other_sound, other_state) = ways
+    assert np.array_equal(sound, other_sound)
+    for key in ("sound", "heard", "needs", "gains"):
+        assert state[key].size == 0 or np.array_equal(state[key], other_state[key])
+    assert (state["released_db"], state["ceiling"]) == (other_state["released_db"], other_state["ceiling"])

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill_live.engine.haste import Haste
-from distill_live.engine.lead import MOST_ABOVE_FLOOR, PATIENCE_S, STEP, AdaptiveLead
+from distill_live.engine.lead import (
+    LONGEST_WAIT_S,
+    MOST_ABOVE_FLOOR,
+    PATIENCE_S,
+    SHORTEST_WAIT_S,
+    STEP,
+    AdaptiveLead,
+    time_to_room,
+)
 from distill_live.engine.presence import Presence
 from distill_live.engine.thrift import CALM_S, MOST, Thrift
 
@@ -170,3 +178,30 @@ def test_one_slow_block_is_soon_forgotten() -> None:
     haste.took(0.040, 1.0)
     assert haste.needs_cheap(0.020, 0.043, 1.0) and not haste.needs_cheap(0.020, 0.043, 1.2)
     assert not haste.needs_cheap(0.040, 0.043, 1.0), "the ring is full enough for another"
+
+
+# ---------------------------------------------------------------- how long the loop sleeps
+
+
+@given(excess=st.integers(-512, 8192), period=st.integers(16, 8192), since_s=st.floats(-1.0, 10.0))
+def test_a_wait_never_lasts_much_longer_than_what_the_ring_holds_in_excess(
+    excess: int, period: int, since_s: float
+) -> None:
+    """However late the device, or however coarse the clock."""
+    wait_s = time_to_room(excess, period, 48000, since_s)
+    assert 0.0 <= wait_s <= max(excess, 0) / 48000 + LONGEST_WAIT_S + 1e-6
+    assert (wait_s == 0.0) == (excess < 0)
+
+
+@given(excess=st.integers(0, 511), period=st.sampled_from([64, 128, 256, 512]), late=st.floats(0.0, 0.9))
+def test_with_a_device_that_keeps_time_there_is_room_when_the_wait_is_over_or_soon(
+    excess: int, period: int, late: float
+) -> None:
+    """``late``: how much of a period has gone by when the loop asks."""
+    since_s, asked = late * period / 48000, 0
+    while excess >= 0:
+        wait_s = time_to_room(excess, period, 48000, since_s)
+        taken = int((since_s + wait_s) * 48000 // period)
+        excess, since_s, asked = excess - taken * period, since_s + wait_s - taken * period / 48000, asked + 1
+    assert since_s <= SHORTEST_WAIT_S + 1e-4 or asked == 1
+    assert asked <= 5

@@ -89,3 +89,13 @@ def test_a_ring_that_another_slow_block_would_empty_is_a_need(ring: SharedRing, 
     assert loop._in_need()
     ring.write(np.zeros((192, 2), np.float32))
     assert not loop._in_need(), "as full as it should be"
+
+
+def test_a_device_that_does_not_know_its_period_yet_leaves_the_last_one(ring: SharedRing, loop: LiveLoop) -> None:
+    """Regression: its first call was late, and a period of no frames at all ended the engine."""
+    period = loop.lead.period
+    ring.publish(Count.LEAST_LEAD, 256)
+    ring.publish(Count.DEVICE_STATE, DeviceState.PLAYING)
+    ring.write(np.zeros((1024, 2), np.float32))
+    loop._rest()
+    assert loop.lead.period == period > 0

@@ -30,6 +30,9 @@ class Notebook:
         if dry is not None:
             assert np.array_equal(dry, wet[0])
 
+    def settle(self) -> None:
+        pass
+
     def lost(self, frames: int) -> None:
         self.lines.append(f"lost {frames}")
 

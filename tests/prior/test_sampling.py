@@ -164,3 +164,11 @@ def test_the_chooser_uses_the_settings_and_dice_of_the_place() -> None:
     logits = random_logits(3, 16)
     assert choose(logits, 0, 1) == int(logits.argmax())
     assert choose(logits, 5, 0) == sample(logits, 1.0, 0, 0.9, gumbel_noise(4, 9, 5, 0, 16))
+
+
+@pytest.mark.parametrize(("seed", "column", "row", "level"), [(0, 0, 0, 0), (7, 3, 1, 2), (2**31 - 1, 10**7, 7, 3)])
+def test_the_noise_is_that_of_a_fresh_generator_at_its_place(seed, column, row, level):
+    gumbel_noise(1, 2, 3, 0, 7)  # leaves the shared one in the middle of something
+    bits = np.random.Philox(key=seed, counter=(column << 64) | (row << 128) | (level << 192)).random_raw(100)
+    uniform = ((bits >> np.uint64(11)) + 0.5) * 2.0**-53
+    assert np.array_equal(gumbel_noise(seed, column, row, level, 100), -np.log(-np.log(uniform)))

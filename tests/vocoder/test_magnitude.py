@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from distill_live.audio.mel import mel_filterbank
+from distill_live.audio.mel import MelConfig, mel_filterbank
 from distill_live.vocoder.magnitude import LOUDEST_DB, MelToMagnitude
 from tests.vocoder.sounds import MEL, mel_of, music, noise, sine
 
@@ -57,3 +57,13 @@ def test_a_decoder_gone_wild_stays_finite():
     wild = TO_MAGNITUDE(np.full((128, 1), 3e38, np.float32))
     assert np.isfinite(wild).all()
     assert 20.0 * np.log10(wild.max()) <= LOUDEST_DB + 3.0
+
+
+@pytest.mark.parametrize("n_mels", [16, 256, 512])
+def test_any_legal_number_of_bands_has_magnitudes(n_mels):
+    """Regression: a band so narrow that it borrows its neighbours' bin made a bin lie in three bands."""
+    config = MelConfig(n_mels=n_mels)
+    magnitude = MelToMagnitude(config)(np.full((n_mels, 2), -40.0, np.float32))
+    power = mel_filterbank(config).astype(np.float64) @ magnitude.astype(np.float64) ** 2
+    decibels = 10.0 * np.log10(power)
+    assert abs(np.median(decibels) + 40.0) < 0.5

@@ -28,7 +28,8 @@ def in_steps(vocoder, mel, widths):
 
 
 def same(state, other):
-    return all(np.array_equal(getattr(state, part), getattr(other, part)) for part in ("magnitudes", "phasors", "tail"))
+    parts = ("magnitudes", "phasors", "tail", "begun")
+    return all(np.array_equal(getattr(state, part), getattr(other, part)) for part in parts)
 
 
 # ---------------------------------------------------------------- contract S
