@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
+
+import pytest
 
 from distill_live.link import MOST_WAITING, Link, LinkGroup, link_pair
 
@@ -82,6 +85,21 @@ def test_a_group_gives_what_each_link_has_and_nothing_of_those_that_have_none() 
     far[0].send({"n": 3})
     assert list(group.poll()) == [(near[0], [{"n": 2}, {"n": 3}]), (near[2], [{"n": 1}])]
     assert list(group.poll()) == []
+
+
+@pytest.mark.parametrize("has_poll", [True, False])
+def test_a_group_works_without_poll_too(has_poll: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has none."""
+    monkeypatch.setattr("distill_live.link._HAS_POLL", has_poll and hasattr(select, "poll"))
+    pairs = [link_pair() for _ in range(2)]
+    near, far = [Link(a) for a, _ in pairs], [Link(b) for _, b in pairs]
+    group = LinkGroup(*near)
+    far[1].send({"n": 1})
+    assert [m for _, messages in group.poll() for m in messages] == [{"n": 1}]
+    far[0].close()
+    for _ in range(2):
+        assert not any(messages for _, messages in group.poll())
+    assert near[0].closed and not near[1].closed
 
 
 def test_a_group_goes_on_with_what_one_call_had_no_room_for_and_with_a_large_message() -> None:

@@ -118,7 +118,8 @@ class Delay(SplitEffect):
     def load_state(self, state: Mapping[str, Any]) -> None:
         super().load_state(state)
         past = np.array(state["past"], np.float32)
-        self._past = History(len(past), self._reach, self.max_block)
+        if self._past.rows != len(past):
+            self._past = History(len(past), self._reach, self.max_block)
         self._past.load_state(past)
         self._tap, self._old_tap = state["tap"], state["old_tap"]
         for param_id, glide in self._glides.items():

