@@ -39,6 +39,7 @@ if sys.platform != "win32":
 VERSION: Final = 1
 MOST: Final = 2**53  # the largest count that every reader of JSON keeps exactly
 
+_ENCODER: Final = json.JSONEncoder(allow_nan=False)
 _GIVE: Final = "give a .jsonl that `play --log` wrote, or a name that `takes` lists"
 _RESTORE: Final = "restore the log, or remove the line"
 
@@ -103,6 +104,18 @@ class Take:
     sha256: str = ""
 
 
+def as_line(record: dict[str, Any]) -> str:
+    """A line of a log; one text may go to several logs.
+
+    Raises:
+        ValueError: NaN or infinity.
+
+    >>> as_line({"type": "end", "frames": 512})
+    '{"type": "end", "frames": 512}\\n'
+    """
+    return _ENCODER.encode(record) + "\n"
+
+
 class TakeWriter:
     """Appends a take log line by line; every line is flushed, so a crash loses nothing that was written.
 
@@ -126,7 +139,7 @@ class TakeWriter:
             raise TakeError(f"cannot write the take log {path}: {error.strerror}", fix="choose another place") from None
         _claim(self._file)
         self._known: set[str] = set()
-        self._line({"type": "take", "version": VERSION, **header})
+        self.line(as_line({"type": "take", "version": VERSION, **header}))
         self.flush()
 
     def asset(self, sha256: str, body: dict[str, Any]) -> None:
@@ -138,11 +151,23 @@ class TakeWriter:
         self._once(sha256, {"type": "model", "sha256": sha256, "name": note.name, "path": note.path})
 
     def event(self, event: ControlEvent) -> None:
-        self._line(event.to_json())
+        self.line(as_line(event.to_json()))
+
+    def line(self, text: str) -> None:
+        """Append what ``as_line`` made."""
+        if self._file is None:
+            return
+        try:
+            self._file.write(text)
+        except OSError as error:
+            self._stop(error)
+            return
+        if not self._patient:
+            self.flush()
 
     def recording(self, recording: Recording) -> None:
         """Say that a recording has begun, or (with its ``frames``) that it is over."""
-        self._line(recording.to_json())
+        self.line(as_line(recording.to_json()))
 
     def flush(self) -> None:
         """Write what waits."""
@@ -155,24 +180,13 @@ class TakeWriter:
 
     def close(self, frames: int, sha256: str = "") -> None:
         """Write the end (``frames``: samples rendered; ``sha256``: their digest, where it is known) and close."""
-        self._line({"type": "end", "frames": frames, **({"sha256": sha256} if sha256 else {})})
+        self.line(as_line({"type": "end", "frames": frames, **({"sha256": sha256} if sha256 else {})}))
         self._close()
 
     def _once(self, sha256: str, record: dict[str, Any]) -> None:
         if sha256 not in self._known:
             self._known.add(sha256)
-            self._line(record)
-
-    def _line(self, record: dict[str, Any]) -> None:
-        if self._file is None:
-            return
-        try:
-            self._file.write(json.dumps(record, allow_nan=False) + "\n")
-        except OSError as error:
-            self._stop(error)
-            return
-        if not self._patient:
-            self.flush()
+            self.line(as_line(record))
 
     def _stop(self, error: OSError) -> None:
         self.failed = f"the take log {self.path} stops here: {error.strerror}"

@@ -22,7 +22,7 @@ from distill_live.engine.stems import Stems
 from distill_live.engine.takes import store_model
 from distill_live.errors import AudioFileError
 from distill_live.events import ControlEvent
-from distill_live.takelog import ModelNote, Recording, TakeWriter
+from distill_live.takelog import ModelNote, Recording, TakeWriter, as_line
 
 Floats = NDArray[np.float32]
 
@@ -77,7 +77,8 @@ class Keeper:
         self._write(TakeWriter.flush)
 
     def event(self, event: ControlEvent) -> None:
-        self._write(lambda log: log.event(event))
+        line = as_line(event.to_json())
+        self._write(lambda log: log.line(line))
 
     def asset(self, sha256: str, body: dict[str, Any]) -> None:
         self._write(lambda log: log.asset(sha256, body))

@@ -1,20 +1,23 @@
 """How far ahead of the sound the engine plays: as little as goes well.
 
-A ring that was nearly empty grows the lead at once; where it goes well for long, the lead shrinks in small steps back
-to its floor, which is the player's setting. A lead that shrank and was then too small waits twice as long before it
-tries again. Pure arithmetic over what the ring says; knows no ring and no clock. The render thread.
+A ring that was nearly empty grows the lead at once, by so much that the same once more would leave the reserve; where
+it goes well for long, the lead shrinks in small steps back to its floor, which is the player's setting. A lead that
+shrank and was then too small waits twice as long before it tries again. Pure arithmetic over what the ring says; knows
+no ring and no clock. The render thread.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
-STEP: Final = 512  # frames, by which it grows
+STEP: Final = 512  # frames; it grows by whole steps
+STEPS_AFTER_DRY: Final = 4  # nobody knows how long it would have gone on
 STEP_DOWN: Final = 256
 MOST_ABOVE_FLOOR: Final = 8192
 NEAR_MISS_PERIODS: Final = 1.25  # so few device periods left when one came: the next might have found nothing
-RESERVE: Final = 0.25  # of the floor: as little was left, and whatever took the rest can come twice in a row
-PATIENCE_S: Final = 20.0  # of going well, before it shrinks by a step
+RESERVE: Final = 0.375  # of the floor: as little was left, and whatever took the rest can take half as much again
+PATIENCE_S: Final = 60.0  # of going well, before it shrinks by a step
 LONGEST_PATIENCE_S: Final = 640.0
 SHORTEST_WAIT_S: Final = 0.001
 LONGEST_WAIT_S: Final = 0.0025  # beyond what the ring holds in excess
@@ -31,7 +34,7 @@ class AdaptiveLead:
     >>> lead = AdaptiveLead(floor=2048, period=256)
     >>> lead.look(now_s=1.0, least_fill=300, dry=False), lead.frames
     (True, 2560)
-    >>> lead.look(now_s=30.0, least_fill=1500, dry=False), lead.frames
+    >>> lead.look(now_s=62.0, least_fill=1500, dry=False), lead.frames
     (True, 2304)
     """
 
@@ -66,8 +69,9 @@ class AdaptiveLead:
             dry: the ring has run dry.
         """
         before = self.frames
-        if dry or 0 <= least_fill < max(NEAR_MISS_PERIODS * self.period, RESERVE * self.floor):
-            self._grow(2 * STEP if dry else STEP)
+        missing = max(NEAR_MISS_PERIODS * self.period, RESERVE * self.floor) - least_fill
+        if dry or (least_fill >= 0 and missing > 0):
+            self._grow(STEP * (STEPS_AFTER_DRY if dry else math.ceil(missing / STEP)))
             self._well_since_s = now_s
         elif self._well_since_s is None:
             self._well_since_s = now_s

@@ -268,7 +268,9 @@ class LiveLoop:
         self.reports.idle(self.timings)
         if self._heed_device():
             self._lead_changed()
+        self.tape.lend()
         time.sleep(self._time_to_room())
+        self.tape.take_back()
 
     def _time_to_room(self) -> float:
         """How long until the ring has room for a block."""

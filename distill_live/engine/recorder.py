@@ -1,12 +1,18 @@
 """The recorder's thread: what is played goes to it block by block, and it does everything that may wait for a disk.
 
 Knows nothing of files: a ``Sink`` gets the blocks; jobs are done in their order, some at their very place between two
-blocks. ``push``, ``do`` and ``note`` belong to the render loop and never wait, ``close`` to whoever made it.
+blocks. ``push``, ``do``, ``note``, ``lend`` and ``take_back`` belong to the render loop and never wait, ``close`` to
+whoever made it.
+
+Two threads of one process take turns at the interpreter, and each turn that the recorder takes while a block is made
+makes it late: so it works while the render loop sleeps (``lend``), and stops between two jobs when that wakes up
+(``take_back``). Only what has waited for long is done at any time.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +28,7 @@ Floats = NDArray[np.float32]
 WAITING_BLOCKS: Final = 4096  # 44 s of blocks of 512 at 48 kHz: longer than any disk sleeps
 BLOCKS_AT_ONCE: Final = 64  # joined before they are handed on: one call that waits for a lock instead of many
 _LOOK_S: Final = 0.1  # what a process that is killed has not yet written; half of it costs half as much again
+_LATEST_S: Final = 0.3  # so long it stands back for a render loop that never sleeps
 _CLOSE_PATIENCE_S: Final = 10.0
 
 
@@ -54,7 +61,9 @@ class Recorder:
         self._pushed = self._popped = 0  # blocks; each is counted by one thread alone
         self._waiting: deque[_Block | _Job] = deque()
         self._lost_frames = 0
-        self._quit = threading.Event()
+        self._lent = True
+        self._nothing_waited_s = self._worked_s = time.monotonic()
+        self._go, self._quit = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -76,9 +85,20 @@ class Recorder:
         """Have something done after every job so far; the blocks so far may follow it. Never waits."""
         self._waiting.append(_Job(job, between_blocks=False))
 
+    def lend(self) -> None:
+        """The render loop is about to sleep: now is the time for what waits. Never waits."""
+        self._lent = True
+        if self._waiting and time.monotonic() - self._worked_s >= _LOOK_S:
+            self._go.set()
+
+    def take_back(self) -> None:
+        """The render loop has woken up. Never waits."""
+        self._lent = False
+
     def close(self) -> bool:
         """Do what is waiting and end the thread; False when the disk does not answer. Again does nothing."""
-        self._quit.set()
+        self._quit = True
+        self._go.set()
         self._thread.join(_CLOSE_PATIENCE_S)
         return not self._thread.is_alive()
 
@@ -89,16 +109,20 @@ class Recorder:
 
     def _run(self) -> None:
         request_realtime(HELPER_PRIORITY)
-        while not self._quit.wait(_LOOK_S):
+        while not self._quit:
+            self._go.wait(_LATEST_S)
+            self._go.clear()
             self._work()
         self._work()
 
     def _work(self) -> None:
-        """Everything that waits; blocks that belong together are joined."""
+        """Everything that waits, or as much as there is time for; blocks that belong together are joined."""
         joined: list[_Block] = []
         if not self._waiting:
+            self._nothing_waited_s = time.monotonic()
             return
-        while self._waiting:
+        urgent = self._quit or time.monotonic() - self._nothing_waited_s >= _LATEST_S
+        while self._waiting and (self._lent or urgent):
             item = self._waiting.popleft()
             if isinstance(item, _Block):
                 self._popped += 1
@@ -110,6 +134,8 @@ class Recorder:
                 self._hand_on(joined)
             item.do()
         self._hand_on(joined)
+        if not self._waiting:
+            self._nothing_waited_s = self._worked_s = time.monotonic()
         self._sink.settle()
 
     def _hand_on(self, joined: list[_Block]) -> None:

@@ -11,6 +11,7 @@ order, for every block::
     tape.event(performance.apply(event))       each applied event
     tape.start_recording(), .stop_recording()  between two blocks; the tape logs their events itself
     tape.push(block, performance.dry)          after each block
+    tape.lend(), .take_back()                  around a sleep: when the recorder is in nobody's way
     tape.messages()                            what went wrong, to be shown
 """
 
@@ -113,6 +114,14 @@ class Tape:
         wet, self._wet = self._wet, None
         self._recorder.do(partial(self._keeper.end, source))
         return f"recorded {(self._frames - self._began) / self._rate:.1f} s to {wet}"
+
+    def lend(self) -> None:
+        """The render loop is about to sleep."""
+        self._recorder.lend()
+
+    def take_back(self) -> None:
+        """The render loop has woken up."""
+        self._recorder.take_back()
 
     def messages(self) -> list[str]:
         """What went wrong and has not been told yet."""

@@ -12,8 +12,10 @@ from distill_live.engine.lead import (
     LONGEST_WAIT_S,
     MOST_ABOVE_FLOOR,
     PATIENCE_S,
+    RESERVE,
     SHORTEST_WAIT_S,
     STEP,
+    STEPS_AFTER_DRY,
     AdaptiveLead,
     time_to_room,
 )
@@ -29,10 +31,19 @@ def lead() -> AdaptiveLead:
     return AdaptiveLead(FLOOR, PERIOD)
 
 
-def test_a_near_miss_lengthens_the_lead_at_once_and_a_dry_ring_twice_as_much() -> None:
+def test_a_near_miss_lengthens_the_lead_at_once_and_a_dry_ring_by_more() -> None:
     one, two = lead(), lead()
     assert one.look(0.0, PERIOD + 10, dry=False) and one.frames == FLOOR + STEP
-    assert two.look(0.0, 0, dry=True) and two.frames == FLOOR + 2 * STEP
+    assert two.look(0.0, 0, dry=True) and two.frames == FLOOR + STEPS_AFTER_DRY * STEP
+
+
+@given(floor=st.sampled_from([512, 1024, 2048, 4096]), left=st.integers(0, 4096))
+def test_the_same_once_more_leaves_the_reserve(floor: int, left: int) -> None:
+    it = AdaptiveLead(floor, PERIOD)
+    grown = it.look(0.0, left, dry=False)
+    took = floor - left
+    assert it.frames - took >= RESERVE * floor
+    assert grown == (it.frames > floor) and it.frames - took < max(RESERVE * floor, 2 * PERIOD, left + 1) + STEP
 
 
 def test_what_goes_well_changes_nothing_at_the_floor() -> None:
@@ -48,10 +59,10 @@ def test_the_lead_shrinks_slowly_and_never_below_its_floor() -> None:
     it = lead()
     it.look(0.0, 0, dry=True)
     seen = []
-    for t in range(1, 200):
+    for t in range(1, 1000):
         if it.look(float(t), 900, dry=False):
             seen.append((t, it.frames))
-    assert [frames for _, frames in seen] == [1792, 1536, 1280, 1024]
+    assert [frames for _, frames in seen] == list(range(FLOOR + STEPS_AFTER_DRY * STEP - 256, FLOOR - 1, -256))
     assert min(b - a for (a, _), (b, _) in pairwise(seen)) >= PATIENCE_S
 
 
@@ -77,7 +88,7 @@ def test_work_that_is_to_come_holds_the_lead_up_and_lets_it_fall_again() -> None
     assert it.hold(2048) and it.frames == FLOOR + 2048
     assert not any(it.look(float(t), 900, dry=False) for t in range(100))
     it.hold(0)
-    changes = [it.frames for t in range(100, 500) if it.look(float(t), 900, dry=False)]
+    changes = [it.frames for t in range(100, 1000) if it.look(float(t), 900, dry=False)]
     assert changes[-1] == FLOOR
 
 

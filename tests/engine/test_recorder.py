@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from distill_live.engine import recorder as module
 from distill_live.engine.recorder import Recorder
 
 Floats = np.ndarray
@@ -74,6 +76,46 @@ def test_notes_keep_their_order_among_jobs_and_never_wait_for_blocks(kinds: list
     assert [line for line in notebook.lines if "note" not in line] == [line for line in wanted if "note" not in line]
     assert [line for line in notebook.lines if "block" not in line] == [line for line in wanted if "block" not in line]
     assert all(notebook.lines.index(line) <= at for at, line in enumerate(wanted) if "note" in line)
+
+
+def test_it_works_while_the_render_loop_sleeps_and_stops_when_that_wakes_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two threads of one process take turns: a block must not wait for a log line."""
+    monkeypatch.setattr(module, "_LATEST_S", 600.0)
+    monkeypatch.setattr(module, "_LOOK_S", 0.0)
+    notebook, done = Notebook(), threading.Semaphore(0)
+    recorder = Recorder(notebook)
+    recorder.take_back()
+
+    def wake_up() -> None:
+        notebook.lines.append("waking")
+        recorder.take_back()
+        done.release()
+
+    for number in range(3):
+        recorder.note(lambda number=number: notebook.lines.append(f"note {number}"))  # type: ignore[misc]
+    recorder.note(wake_up)
+    recorder.push(block(7))
+    recorder.note(wake_up)
+    assert notebook.lines == [], "the loop is awake"
+    recorder.lend()
+    assert done.acquire(timeout=30)
+    assert notebook.lines == ["note 0", "note 1", "note 2", "waking"]
+    recorder.lend()
+    assert done.acquire(timeout=30)
+    assert recorder.close()
+    assert notebook.lines == ["note 0", "note 1", "note 2", "waking", "waking", "block 7"]
+
+
+def test_a_render_loop_that_never_sleeps_holds_nothing_up_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LATEST_S", 0.01)
+    notebook, done = Notebook(), threading.Event()
+    recorder = Recorder(notebook)
+    recorder.take_back()
+    recorder.note(done.set)
+    assert done.wait(30)
+    recorder.close()
 
 
 def test_a_block_may_be_used_again_at_once() -> None:
