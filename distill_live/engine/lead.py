@@ -1,9 +1,9 @@
 """How far ahead of the sound the engine plays: as little as goes well.
 
-A ring that was nearly empty grows the lead at once, by so much that the same once more would leave the reserve; where
-it goes well for long, the lead shrinks in small steps back to its floor, which is the player's setting. A lead that
-shrank and was then too small waits twice as long before it tries again. Pure arithmetic over what the ring says; knows
-no ring and no clock. The render thread.
+The lead is kept twice as long as whatever held the engine up of late: a ring that was emptier than that grows it at
+once, by so much that the same once more would leave the reserve; where it goes well for long, the lead shrinks in small
+steps back to its floor, which is the player's setting. A lead that shrank and was then too small waits twice as long
+before it tries again. Pure arithmetic over what the ring says; knows no ring and no clock. The render thread.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ STEPS_AFTER_DRY: Final = 4  # nobody knows how long it would have gone on
 STEP_DOWN: Final = 256
 MOST_ABOVE_FLOOR: Final = 8192
 NEAR_MISS_PERIODS: Final = 1.25  # so few device periods left when one came: the next might have found nothing
-RESERVE: Final = 0.375  # of the floor: as little was left, and whatever took the rest can take half as much again
+RESERVE: Final = 0.5  # of the lead: less was left, and whatever took the rest can take twice as long the next time
+LOOKS_TO_FILL: Final = 3  # after it grew: a low ring then only says that it is not filled yet
 PATIENCE_S: Final = 60.0  # of going well, before it shrinks by a step
 LONGEST_PATIENCE_S: Final = 640.0
 SHORTEST_WAIT_S: Final = 0.001
@@ -32,7 +33,7 @@ class AdaptiveLead:
         period: of the device, in frames.
 
     >>> lead = AdaptiveLead(floor=2048, period=256)
-    >>> lead.look(now_s=1.0, least_fill=300, dry=False), lead.frames
+    >>> lead.look(now_s=1.0, least_fill=800, dry=False), lead.frames
     (True, 2560)
     >>> lead.look(now_s=62.0, least_fill=1500, dry=False), lead.frames
     (True, 2304)
@@ -46,19 +47,18 @@ class AdaptiveLead:
         self._patience_s = PATIENCE_S
         self._well_since_s: float | None = None
         self._shrunk = False
+        self._filling = 0  # looks that say nothing
         self._lengthened_s = float("-inf")
 
     def set_floor(self, floor: int) -> bool:
         """The player wants another floor: the lead goes there at once; whether it has changed."""
         before, self.floor = self.frames, floor
-        self.frames = max(floor, self._held_at)
-        return self.frames != before
+        return self._set(max(floor, self._held_at), before)
 
     def hold(self, extra: int) -> bool:
         """At least ``extra`` frames above the floor until ``hold(0)``: for work that is known to come."""
         self._held_at = self.floor + extra if extra else 0
-        before, self.frames = self.frames, max(self.frames, self._held_at)
-        return self.frames != before
+        return self._set(max(self.frames, self._held_at), self.frames)
 
     def look(self, now_s: float, least_fill: int, dry: bool) -> bool:
         """Take in how it went since the last look; whether the lead has changed.
@@ -69,9 +69,10 @@ class AdaptiveLead:
             dry: the ring has run dry.
         """
         before = self.frames
-        missing = max(NEAR_MISS_PERIODS * self.period, RESERVE * self.floor) - least_fill
-        if dry or (least_fill >= 0 and missing > 0):
-            self._grow(STEP * (STEPS_AFTER_DRY if dry else math.ceil(missing / STEP)))
+        missing = max(NEAR_MISS_PERIODS * self.period, RESERVE * self.frames) - least_fill
+        filling, self._filling = self._filling > 0, max(self._filling - 1, 0)
+        if dry or (least_fill >= 0 and missing > 0 and not filling):
+            self._grow(STEP * (STEPS_AFTER_DRY if dry else math.ceil(missing / (STEP * (1.0 - RESERVE)))))
             self._well_since_s = now_s
         elif self._well_since_s is None:
             self._well_since_s = now_s
@@ -92,7 +93,13 @@ class AdaptiveLead:
     def _grow(self, by: int) -> None:
         if self._shrunk:  # that was too little: try less often
             self._patience_s, self._shrunk = min(2.0 * self._patience_s, LONGEST_PATIENCE_S), False
-        self.frames = min(self.frames + by, self.floor + MOST_ABOVE_FLOOR)
+        self._set(min(self.frames + by, self.floor + MOST_ABOVE_FLOOR), self.frames)
+
+    def _set(self, frames: int, before: int) -> bool:
+        self.frames = frames
+        if frames > before:
+            self._filling = LOOKS_TO_FILL
+        return frames != before
 
 
 def time_to_room(excess: int, period: int, rate_hz: int, since_s: float) -> float:

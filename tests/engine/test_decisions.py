@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from distill_live.engine.haste import Haste
 from distill_live.engine.lead import (
     LONGEST_WAIT_S,
+    LOOKS_TO_FILL,
     MOST_ABOVE_FLOOR,
+    NEAR_MISS_PERIODS,
     PATIENCE_S,
     RESERVE,
     SHORTEST_WAIT_S,
@@ -42,13 +44,28 @@ def test_the_same_once_more_leaves_the_reserve(floor: int, left: int) -> None:
     it = AdaptiveLead(floor, PERIOD)
     grown = it.look(0.0, left, dry=False)
     took = floor - left
-    assert it.frames - took >= RESERVE * floor
-    assert grown == (it.frames > floor) and it.frames - took < max(RESERVE * floor, 2 * PERIOD, left + 1) + STEP
+    assert it.frames - took >= RESERVE * it.frames
+    least = floor if left >= max(RESERVE * floor, NEAR_MISS_PERIODS * PERIOD) else max(2 * took, floor + 1)
+    assert grown == (it.frames > floor) and it.frames < least + 2 * STEP
 
 
 def test_what_goes_well_changes_nothing_at_the_floor() -> None:
     it = lead()
     assert not any(it.look(float(t), 700, dry=False) for t in range(300)) and it.frames == FLOOR
+
+
+def test_a_ring_that_is_not_filled_yet_is_no_second_near_miss() -> None:
+    it = lead()
+    assert it.look(0.0, FLOOR // 2 - 1, dry=False)
+    grown = it.frames
+    assert not any(it.look(0.1 * n, FLOOR // 2, dry=False) for n in range(1, 1 + LOOKS_TO_FILL))
+    assert it.look(1.0, FLOOR // 2, dry=False) and it.frames > grown, "but one that stays low is"
+
+
+def test_a_ring_that_runs_dry_while_it_is_filled_lengthens_the_lead_all_the_same() -> None:
+    it = lead()
+    assert it.look(0.0, 0, dry=True) and it.look(0.1, 0, dry=True)
+    assert it.frames == FLOOR + 2 * STEPS_AFTER_DRY * STEP
 
 
 def test_no_device_period_since_the_last_look_is_no_near_miss() -> None:
@@ -60,7 +77,7 @@ def test_the_lead_shrinks_slowly_and_never_below_its_floor() -> None:
     it.look(0.0, 0, dry=True)
     seen = []
     for t in range(1, 1000):
-        if it.look(float(t), 900, dry=False):
+        if it.look(float(t), it.frames - 150, dry=False):
             seen.append((t, it.frames))
     assert [frames for _, frames in seen] == list(range(FLOOR + STEPS_AFTER_DRY * STEP - 256, FLOOR - 1, -256))
     assert min(b - a for (a, _), (b, _) in pairwise(seen)) >= PATIENCE_S
@@ -69,11 +86,11 @@ def test_the_lead_shrinks_slowly_and_never_below_its_floor() -> None:
 def test_a_lead_that_shrank_too_far_waits_longer_the_next_time() -> None:
     it = lead()
     it.look(0.0, 0, dry=True)
-    assert it.look(PATIENCE_S + 1, 900, dry=False), "it shrank"
+    assert it.look(PATIENCE_S + 1, it.frames - 150, dry=False), "it shrank"
     it.look(PATIENCE_S + 2, 0, dry=True)
     now = PATIENCE_S + 2
-    assert not it.look(now + PATIENCE_S + 1, 900, dry=False)
-    assert it.look(now + 2 * PATIENCE_S + 2, 900, dry=False)
+    assert not it.look(now + PATIENCE_S + 1, it.frames - 150, dry=False)
+    assert it.look(now + 2 * PATIENCE_S + 2, it.frames - 150, dry=False)
 
 
 def test_the_players_floor_acts_at_once() -> None:
@@ -86,9 +103,9 @@ def test_the_players_floor_acts_at_once() -> None:
 def test_work_that_is_to_come_holds_the_lead_up_and_lets_it_fall_again() -> None:
     it = lead()
     assert it.hold(2048) and it.frames == FLOOR + 2048
-    assert not any(it.look(float(t), 900, dry=False) for t in range(100))
+    assert not any(it.look(float(t), it.frames - 150, dry=False) for t in range(100))
     it.hold(0)
-    changes = [it.frames for t in range(100, 1000) if it.look(float(t), 900, dry=False)]
+    changes = [it.frames for t in range(100, 1000) if it.look(float(t), it.frames - 150, dry=False)]
     assert changes[-1] == FLOOR
 
 
