@@ -18,8 +18,8 @@ MOST_ABOVE_FLOOR: Final = 8192
 NEAR_MISS_PERIODS: Final = 1.25  # so few device periods left when one came: the next might have found nothing
 RESERVE: Final = 0.5  # of the lead: less was left, and whatever took the rest can take twice as long the next time
 LOOKS_TO_FILL: Final = 3  # after it grew: a low ring then only says that it is not filled yet
-PATIENCE_S: Final = 60.0  # of going well, before it shrinks by a step
-LONGEST_PATIENCE_S: Final = 640.0
+PATIENCE_S: Final = 240.0  # of going well, before it shrinks by a step
+LONGEST_PATIENCE_S: Final = 960.0
 SHORTEST_WAIT_S: Final = 0.001
 LONGEST_WAIT_S: Final = 0.0025  # beyond what the ring holds in excess
 AFTER_PERIOD_S: Final = 0.0002  # the device has taken what it needs
@@ -35,7 +35,7 @@ class AdaptiveLead:
     >>> lead = AdaptiveLead(floor=2048, period=256)
     >>> lead.look(now_s=1.0, least_fill=800, dry=False), lead.frames
     (True, 2560)
-    >>> lead.look(now_s=62.0, least_fill=1500, dry=False), lead.frames
+    >>> lead.look(now_s=242.0, least_fill=1500, dry=False), lead.frames
     (True, 2304)
     """
 

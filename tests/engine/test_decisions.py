@@ -76,7 +76,7 @@ def test_the_lead_shrinks_slowly_and_never_below_its_floor() -> None:
     it = lead()
     it.look(0.0, 0, dry=True)
     seen = []
-    for t in range(1, 1000):
+    for t in range(1, 4000):
         if it.look(float(t), it.frames - 150, dry=False):
             seen.append((t, it.frames))
     assert [frames for _, frames in seen] == list(range(FLOOR + STEPS_AFTER_DRY * STEP - 256, FLOOR - 1, -256))
@@ -105,7 +105,7 @@ def test_work_that_is_to_come_holds_the_lead_up_and_lets_it_fall_again() -> None
     assert it.hold(2048) and it.frames == FLOOR + 2048
     assert not any(it.look(float(t), it.frames - 150, dry=False) for t in range(100))
     it.hold(0)
-    changes = [it.frames for t in range(100, 1000) if it.look(float(t), it.frames - 150, dry=False)]
+    changes = [it.frames for t in range(100, 4000) if it.look(float(t), it.frames - 150, dry=False)]
     assert changes[-1] == FLOOR
 
 
