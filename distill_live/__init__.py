@@ -4,10 +4,4 @@ The package root stays empty of imports on purpose: ``import distill_live.params
 load torch, textual, sounddevice or mido.
 """
 
-import os
-
-# NumPy asks for huge pages for its large arrays. Linux makes them in a kernel thread that holds a core for up to 10 ms
-# (measured, docs/benchmarks.md), and a real-time thread of any priority waits for it. NumPy reads this when it loads.
-os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
-
 __version__ = "0.1.0"

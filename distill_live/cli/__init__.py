@@ -1,5 +1,5 @@
 """The command line: one command a file, loaded only when it is called."""
 
-from distill_live.threads import one_numeric_thread
+from distill_live.threads import ask_numeric_libraries
 
-one_numeric_thread()  # here, because it must come before anything loads numpy
+ask_numeric_libraries()  # here, because it must come before anything loads numpy

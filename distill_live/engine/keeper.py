@@ -73,7 +73,7 @@ class Keeper:
     # ------------------------------------------------------------------ lines of the log
 
     def settle(self) -> None:
-        """Nothing more is waiting: what was written is to reach the disk."""
+        """So much for now: what was written is to reach the disk."""
         self._write(TakeWriter.flush)
 
     def event(self, event: ControlEvent) -> None:

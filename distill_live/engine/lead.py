@@ -52,13 +52,13 @@ class AdaptiveLead:
 
     def set_floor(self, floor: int) -> bool:
         """The player wants another floor: the lead goes there at once; whether it has changed."""
-        before, self.floor = self.frames, floor
-        return self._set(max(floor, self._held_at), before)
+        self.floor = floor
+        return self._set(max(floor, self._held_at))
 
     def hold(self, extra: int) -> bool:
         """At least ``extra`` frames above the floor until ``hold(0)``: for work that is known to come."""
         self._held_at = self.floor + extra if extra else 0
-        return self._set(max(self.frames, self._held_at), self.frames)
+        return self._set(max(self.frames, self._held_at))
 
     def look(self, now_s: float, least_fill: int, dry: bool) -> bool:
         """Take in how it went since the last look; whether the lead has changed.
@@ -93,10 +93,10 @@ class AdaptiveLead:
     def _grow(self, by: int) -> None:
         if self._shrunk:  # that was too little: try less often
             self._patience_s, self._shrunk = min(2.0 * self._patience_s, LONGEST_PATIENCE_S), False
-        self._set(min(self.frames + by, self.floor + MOST_ABOVE_FLOOR), self.frames)
+        self._set(min(self.frames + by, self.floor + MOST_ABOVE_FLOOR))
 
-    def _set(self, frames: int, before: int) -> bool:
-        self.frames = frames
+    def _set(self, frames: int) -> bool:
+        before, self.frames = self.frames, frames
         if frames > before:
             self._filling = LOOKS_TO_FILL
         return frames != before

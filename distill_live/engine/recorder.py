@@ -42,7 +42,7 @@ class Sink(Protocol):
         """So much found no room: the disk slept too long."""
 
     def settle(self) -> None:
-        """Everything that was waiting has been handed over, some ten times a second."""
+        """So much for now, some ten times a second; everything that waited, or what there was time for."""
 
 
 class Recorder:
@@ -62,7 +62,7 @@ class Recorder:
         self._waiting: deque[_Block | _Job] = deque()
         self._lost_frames = 0
         self._lent = True
-        self._nothing_waited_s = self._worked_s = time.monotonic()
+        self._empty_s = time.monotonic()
         self._go, self._quit = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -88,7 +88,7 @@ class Recorder:
     def lend(self) -> None:
         """The render loop is about to sleep: now is the time for what waits. Never waits."""
         self._lent = True
-        if self._waiting and time.monotonic() - self._worked_s >= _LOOK_S:
+        if self._waiting and time.monotonic() - self._empty_s >= _LOOK_S:
             self._go.set()
 
     def take_back(self) -> None:
@@ -119,9 +119,9 @@ class Recorder:
         """Everything that waits, or as much as there is time for; blocks that belong together are joined."""
         joined: list[_Block] = []
         if not self._waiting:
-            self._nothing_waited_s = time.monotonic()
+            self._empty_s = time.monotonic()
             return
-        urgent = self._quit or time.monotonic() - self._nothing_waited_s >= _LATEST_S
+        urgent = self._quit or time.monotonic() - self._empty_s >= _LATEST_S
         while self._waiting and (self._lent or urgent):
             item = self._waiting.popleft()
             if isinstance(item, _Block):
@@ -135,7 +135,7 @@ class Recorder:
             item.do()
         self._hand_on(joined)
         if not self._waiting:
-            self._nothing_waited_s = self._worked_s = time.monotonic()
+            self._empty_s = time.monotonic()
         self._sink.settle()
 
     def _hand_on(self, joined: list[_Block]) -> None:
