@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.e2e, needs_jack]
 
 OUT = "distill-live:out_"
 FREQUENCY_HZ, LEVEL = 997.0, 0.5
-PIECE = 4096
+PIECE = 2048
 
 
 @pytest.fixture
@@ -29,36 +30,59 @@ def rig() -> Iterator[Rig]:
     rig.close()
 
 
-def sine_figures(sound: np.ndarray, rate: int) -> tuple[float, float, list[float]]:
-    """Frequency in Hz, amplitude, and of each piece of 85 ms what is left beside a sine, in dB below it."""
+def sine_figures(sound: np.ndarray, rate: int) -> tuple[float, float, np.ndarray]:
+    """Frequency in Hz and amplitude where nothing disturbs it (``nan`` if nowhere); which pieces are undisturbed.
+
+    A piece of ``PIECE`` frames is disturbed when what is left beside a sine is less than 90 dB below it.
+    """
     t = np.arange(PIECE) / rate
     basis = np.stack([np.sin(2 * np.pi * FREQUENCY_HZ * t), np.cos(2 * np.pi * FREQUENCY_HZ * t)], axis=1)
-    phases, amplitudes, below_db = [], [], []
+    phases, amplitudes, clean = [], [], []
     for start in range(0, len(sound) - PIECE + 1, PIECE):
         piece = sound[start : start + PIECE].astype(np.float64)
         weights = np.linalg.lstsq(basis, piece, rcond=None)[0]
         wave = basis @ weights
-        below_db.append(10 * np.log10(wave.var() / max((piece - wave).var(), 1e-30)))
+        clean.append(10 * np.log10(wave.var() / max((piece - wave).var(), 1e-30)) >= 90)
         amplitudes.append(float(np.hypot(*weights)))
         phases.append(np.arctan2(weights[1], weights[0]) - 2 * np.pi * FREQUENCY_HZ * start / rate)
-    drift = float(np.median(np.diff(np.unwrap(phases))))  # radians a piece, beside the expected ones
-    return FREQUENCY_HZ + drift / (2 * np.pi) * rate / PIECE, float(np.median(amplitudes)), below_db
+    steps = np.angle(np.exp(1j * np.diff(phases)))  # radians from piece to piece, beside the expected ones
+    undisturbed = np.array(clean)
+    steps = steps[undisturbed[1:] & undisturbed[:-1]]
+    if not steps.size:
+        return float("nan"), float("nan"), undisturbed
+    frequency = FREQUENCY_HZ + float(np.median(steps)) / (2 * np.pi) * rate / PIECE
+    return frequency, float(np.median(np.array(amplitudes)[undisturbed])), undisturbed
 
 
-def assert_is_the_sine(sound: np.ndarray, rate: int, xruns: int) -> None:
-    frequency, amplitude, below_db = sine_figures(sound, rate)
-    torn = sum(db < 90 for db in below_db) > len(below_db) / 4  # by a server that was late again and again
-    assert frequency == pytest.approx(FREQUENCY_HZ, rel=2e-3 if torn and xruns else 1e-4)
+def is_the_sine(sound: np.ndarray, rate: int, xruns: int) -> bool:
+    """Assert that it is; ``False`` if a server that was late again and again has left nothing to compare."""
+    frequency, amplitude, undisturbed = sine_figures(sound, rate)
+    disturbed = np.sum(~undisturbed)
+    assert disturbed <= 4 * xruns, f"{disturbed} of {len(undisturbed)} pieces, {xruns} xruns of the server"
+    if np.isnan(frequency):
+        return False
+    assert frequency == pytest.approx(FREQUENCY_HZ, rel=1e-4)
     assert 20 * np.log10(amplitude / LEVEL) == pytest.approx(0.0, abs=0.1)
-    disturbed = sum(db < 90 for db in below_db)
-    assert disturbed <= 4 * xruns, f"{disturbed} of {len(below_db)} pieces, {xruns} xruns of the server"
+    return True
 
 
 @pytest.mark.parametrize("rate", [44100, 96000])
-def test_a_server_at_another_rate_is_played_and_heard_with_good_conversion(rig: Rig, rate: int, tmp_path: Path) -> None:
+def test_a_server_at_another_rate_is_played_and_heard_with_good_conversion(rate: int, tmp_path: Path) -> None:
+    pytest.importorskip("jack")
+    for attempt in range(4):
+        with closing(Rig()) as rig:
+            recorded, came, xruns = converted_both_ways(rig, rate, tmp_path / str(attempt))
+        if all([is_the_sine(recorded, rate, xruns), is_the_sine(came, 48000, xruns)]):
+            return
+    pytest.skip(f"the server was late {xruns} times in a second, four times over: nothing to compare")
+
+
+def converted_both_ways(rig: Rig, rate: int, folder: Path) -> tuple[np.ndarray, np.ndarray, int]:
+    """A second of a sine played to and one heard from a server at ``rate``, and how often the server was late."""
+    folder.mkdir()
     rig.sound = stereo_sine(FREQUENCY_HZ, LEVEL)
-    wave = LEVEL * np.sin(2 * np.pi * FREQUENCY_HZ * np.arange(4 * rate) / rate).astype(np.float32)
-    with jack_server(period=256, rate=rate) as server:
+    wave = LEVEL * np.sin(2 * np.pi * FREQUENCY_HZ * np.arange(8 * rate) / rate).astype(np.float32)
+    with jack_server(period=512 if rate > 48000 else 256, rate=rate) as server:
         rig.start("system", input="system")
         rig.until(lambda: rig.device("running") and rig.input("running"))
         playback = Playback(server, wave[None])
@@ -67,12 +91,14 @@ def test_a_server_at_another_rate_is_played_and_heard_with_good_conversion(rig: 
             rig.produce()
             rig.until(lambda: rig.ring.read > 9600)
             rig.input_ring.skip(rig.input_ring.fill)
-            recording = record(server, OUT, 1.0, 2, tmp_path)
+            late = server_was_late(rig)
+            recording = record(server, OUT, 1.0, 2, folder)
+            came = np.zeros((48000, 1), np.float32)
+            rig.until(lambda: rig.input_ring.fill >= len(came))
+            xruns = server_was_late(rig) - late + recording.xruns
         finally:
             playback.close()
         rig.supervisor.close()
-    xruns = rig.ring.count(Count.SERVER_XRUNS) + rig.input_ring.count(Count.INPUT_XRUNS) + recording.xruns
-    came = np.zeros((48000, 1), np.float32)
     assert rig.input_ring.read_into(came) == len(came)
     assert rig.device("running")[0]["sample_rate"] == rate
     assert f"runs at {rate} Hz: the sound is converted, which adds 0.9 ms" in rig.said().replace("0.8 ms", "0.9 ms")
@@ -80,8 +106,11 @@ def test_a_server_at_another_rate_is_played_and_heard_with_good_conversion(rig: 
     assert rig.ring.gauge(Gauge.OUTPUT_LATENCY_S) > 512 / rate
     assert rig.ring.count(Count.UNDERRUNS) == 0
     assert rig.input_ring.count(Count.INPUT_DROPOUTS) == 0
-    assert_is_the_sine(recording.samples[0], rate, xruns)
-    assert_is_the_sine(came[:, 0], 48000, xruns)
+    return recording.samples[0], came[:, 0], xruns
+
+
+def server_was_late(rig: Rig) -> int:
+    return rig.ring.count(Count.SERVER_XRUNS) + rig.input_ring.count(Count.INPUT_XRUNS)
 
 
 def test_every_period_is_played_sample_for_sample_also_when_it_changes(rig: Rig, tmp_path: Path) -> None:
