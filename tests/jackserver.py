@@ -81,12 +81,17 @@ def jack_server(
     rate: int = 48000,
     captures: int = 2,
     playbacks: int = 2,
+    sync: bool = False,
 ) -> Iterator[JackServer]:
-    """Start a dummy server; ``realtime`` falls back to ordinary scheduling where it is not granted."""
+    """Start a dummy server; ``realtime`` falls back to ordinary scheduling where it is not granted.
+
+    With ``sync`` it waits for every client in every period, so that on a machine that stands still for a while a
+    client still reads what the one before it wrote, whole; for tests that compare samples.
+    """
     if not jack_available():
         pytest.skip("jackd is not installed (apt-get install jackd2)")
     options = ("-r", str(rate), "-p", str(period), "-C", str(captures), "-P", str(playbacks))
-    server = _start(name or f"dl{os.getpid()}n{next(_serial)}", options, realtime)
+    server = _start(name or f"dl{os.getpid()}n{next(_serial)}", options, realtime, sync)
     before = {key: os.environ.get(key) for key in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER")}
     os.environ.update(JACK_DEFAULT_SERVER=server.name, JACK_NO_START_SERVER="1")
     try:
@@ -173,22 +178,22 @@ class Playback:
         self.frames += frames if self.playing else 0
 
 
-def _start(name: str, options: tuple[str, ...], realtime: bool) -> JackServer:
+def _start(name: str, options: tuple[str, ...], realtime: bool, sync: bool) -> JackServer:
     for with_realtime in (True, False) if realtime else (False,):
-        server = _launch(name, options, with_realtime)
+        server = _launch(name, options, with_realtime, sync)
         if not _answers(server) and "Too many servers" in server.log_text():
             _free_places_of_the_dead()
-            server = _launch(name, options, with_realtime)
+            server = _launch(name, options, with_realtime, sync)
         if _answers(server):
             return server
         _end(server)
     pytest.skip(f"the dummy JACK server does not start here: {server.log_text()[-300:]}")
 
 
-def _launch(name: str, options: tuple[str, ...], realtime: bool) -> JackServer:
+def _launch(name: str, options: tuple[str, ...], realtime: bool, sync: bool = False) -> JackServer:
     log = Path(tempfile.gettempdir()) / f"jackd-{name}.log"
     scheduling = ["-R", "-P", "70"] if realtime else ["-r"]
-    command = ["jackd", *scheduling, "-n", name, "-d", "dummy", *options]
+    command = ["jackd", *scheduling, *(["-S"] if sync else []), "-n", name, "-d", "dummy", *options]
     with log.open("wb") as sink:
         process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     return JackServer(name, options, realtime, process, log)

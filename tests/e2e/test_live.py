@@ -76,7 +76,7 @@ def test_osc_and_midi_change_the_recorded_sound_at_the_logged_frames(model: Play
     pytest.importorskip("jack")
     wav, log = tmp_path / "take.wav", tmp_path / "take.jsonl"
     port = free_port()
-    with jack_server(period=256) as server:
+    with jack_server(period=256, sync=True) as server:
         recording = Recording(server, SECONDS)
         arguments = [str(model.path), "--device", "system", "--lead", "4096"]
         arguments += ["--osc-port", str(port), "--map", str(MAP), "--record", str(wav), "--log", str(log)]

@@ -159,7 +159,7 @@ def test_an_output_that_ends_by_itself_is_said_to_be_lost(rig: Rig, monkeypatch:
 @needs_jack
 def test_what_jack_records_is_what_was_produced_sample_for_sample(rig: Rig) -> None:
     pytest.importorskip("jack")
-    with jack_server(period=256) as server:
+    with jack_server(period=256, sync=True) as server:
         rig.start("system")
         rig.until(lambda: rig.device("running"))
         recording = Recording(server, seconds=3.0)
@@ -189,7 +189,7 @@ def test_a_server_that_dies_is_left_for_the_null_device_and_found_again(rig: Rig
     with jack_server(period=256) as server:
         rig.start("system", restart=True, input="system")
         rig.until(lambda: rig.input("running") and rig.ring.read > 4800)
-        assert rig.ring.gauge(Gauge.OUTPUT_LATENCY_S) > 0
+        assert rig.ring.gauge(Gauge.OUTPUT_LATENCY_S) == pytest.approx(2 * 256 / 48000, abs=1e-4)
         server.kill()
         rig.until(lambda: rig.device("lost"))
         rig.until(lambda: rig.device("null"))
