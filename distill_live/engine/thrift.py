@@ -10,7 +10,10 @@ degree   what is left out
 =======  ===========================================
 
 After degree 3 only a longer lead helps (``lead.AdaptiveLead``). A degree is entered when blocks take more than 75 % of
-their time, and left when they have taken less than 45 % for five seconds. Pure arithmetic; the render thread.
+their time, and left when they have taken less than half of it for five seconds. What blocks take is the mean over a
+quarter of a second without the slowest quarter of them (a trimmed mean): a core that stands still for a while makes one
+block slow, which the lead is there for; a machine that is too slow makes all of them slow. Pure arithmetic; the render
+thread.
 """
 
 from __future__ import annotations
@@ -19,8 +22,9 @@ from collections import deque
 from typing import Final
 
 HIGH: Final = 0.75
-LOW: Final = 0.45
-SEEN_BLOCKS: Final = 24  # a quarter of a second: one slow block is no lack of time
+LOW: Final = 0.5
+SEEN_BLOCKS: Final = 24  # a quarter of a second
+STANDSTILLS: Final = 6  # of them, the slowest, which are no lack of speed
 SETTLE_S: Final = 0.5  # before a degree is judged
 CALM_S: Final = 5.0
 MOST: Final = 3
@@ -42,8 +46,11 @@ class Thrift:
 
     @property
     def share(self) -> float:
-        """How much of their time the last blocks took."""
-        return sum(self._seen) / len(self._seen) / self._block_s if self._seen else 0.0
+        """How much of their time the last blocks took, but for the slowest quarter of them."""
+        if len(self._seen) <= STANDSTILLS:
+            return 0.0
+        kept = sorted(self._seen)[:-STANDSTILLS]
+        return sum(kept) / len(kept) / self._block_s
 
     @property
     def exhausted(self) -> bool:

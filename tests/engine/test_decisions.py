@@ -148,10 +148,22 @@ def test_what_is_neither_too_much_nor_little_changes_nothing() -> None:
     assert entered == [1] and play(thrift, 0.6, 60.0, now)[0] == []
 
 
-def test_one_slow_block_is_no_lack_of_time() -> None:
+def crowded(thrift: Thrift, share: float, seconds: float, start_s: float) -> tuple[list[int], float]:
+    """The same where a core stands still for 100 ms twenty times a second."""
+    degrees = []
+    for n in range(int(seconds / BLOCK_S)):
+        if thrift.took(0.1 if n % 5 == 4 else share * BLOCK_S, start_s + n * BLOCK_S):
+            degrees.append(thrift.degree)
+    return degrees, start_s + seconds
+
+
+def test_a_core_that_stands_still_is_no_lack_of_time_and_keeps_no_degree_up() -> None:
     thrift = Thrift(BLOCK_S)
-    play(thrift, 0.2, 1.0, 0.0)
-    assert not thrift.took(5.0 * BLOCK_S, 1.0) and thrift.degree == 0
+    entered, now = crowded(thrift, 0.4, 60.0, 0.0)
+    assert entered == []
+    entered, now = crowded(thrift, 0.9, 0.6, now)
+    assert entered == [1], "a lack of time shows in a crowd too"
+    assert crowded(thrift, 0.4, 2.0 * CALM_S, now)[0] == [0]
 
 
 @given(st.lists(st.floats(0.0, 3.0), max_size=400))
