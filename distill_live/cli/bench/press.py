@@ -21,7 +21,7 @@ from distill_live.engine.priority import ENGINE_PRIORITY
 
 PRIORITY: Final = ENGINE_PRIORITY + 5
 CYCLE_S: Final = 0.005
-MOST: Final = 0.8  # the kernel keeps a twentieth from everything that has real time, and the rest is the engine's
+MOST: Final = 0.85  # the kernel keeps a twentieth from everything that has real time, and the rest is the engine's
 _LOOK_EVERY: Final = 20  # cycles between two looks at stdin
 
 

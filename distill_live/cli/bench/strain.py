@@ -48,7 +48,7 @@ class StrainPlan:
     lead: int
     calm_s: float = 10.0
     stress_s: float = 20.0
-    shares: Sequence[float] = (0.5, 0.65, 0.75)
+    shares: Sequence[float] = (0.65, 0.75, 0.83)
     press_s: float = 20.0
     after_s: float = 90.0
 
