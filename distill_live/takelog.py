@@ -37,10 +37,11 @@ if sys.platform != "win32":
     import fcntl
 
 VERSION: Final = 1
+LOG_SUFFIX: Final = ".jsonl"
 MOST: Final = 2**53  # the largest count that every reader of JSON keeps exactly
 
 _ENCODER: Final = json.JSONEncoder(allow_nan=False)
-_GIVE: Final = "give a .jsonl that `play --log` wrote, or a name that `takes` lists"
+_GIVE: Final = f"give a {LOG_SUFFIX} that `play --log` wrote, or a name that `takes` lists"
 _RESTORE: Final = "restore the log, or remove the line"
 
 

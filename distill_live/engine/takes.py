@@ -24,7 +24,7 @@ import soundfile
 from distill_live.audio.digest import SoundDigest
 from distill_live.errors import TakeError, UnknownNameError, UsageError
 from distill_live.home import check_name, home, pieces_of
-from distill_live.takelog import Recording, Take, being_written, read_take
+from distill_live.takelog import LOG_SUFFIX, Recording, Take, being_written, read_take
 
 LOG: Final = "take.jsonl"
 _MODEL: Final = re.compile(r"model-[0-9a-f]{12}\.distill")
@@ -209,7 +209,7 @@ def find_take(name_or_path: str) -> Path:
         return path
     if (path / LOG).is_file():
         return path / LOG
-    if len(path.parts) == 1 and path.suffix != ".jsonl":
+    if len(path.parts) == 1 and path.suffix != LOG_SUFFIX:
         return shelved(name_or_path) / LOG
     raise TakeError(f"there is no take at {path}", fix="give a log, its folder, or a name that `takes` lists")
 

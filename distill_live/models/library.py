@@ -18,6 +18,7 @@ from typing import Final
 from distill_live.errors import ModelFileError, UnknownNameError, UsageError
 from distill_live.home import check_name, home
 from distill_live.models.file import SUFFIX, ModelFile, read_model
+from distill_live.takelog import LOG_SUFFIX
 
 SOUND_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".npz")
 
@@ -45,18 +46,27 @@ def place_for(name_or_path: str) -> Path:
 def resolve(name_or_path: str | None) -> Path:
     """The file of an existing model: a path when it ends in ``.distill``, a library name else, None the factory's.
 
+    The factory's has its own name too, unless the library has a model of that name.
+
     Raises:
         ModelFileError: when there is no such file.
         UnknownNameError: when the library has no model of that name.
+        UsageError: when it cannot be a name, or is the log of a take.
     """
     if name_or_path is None:
         return _existing(factory_path(), "the factory model is missing", "install distill-live again or train a model")
+    if name_or_path.endswith(LOG_SUFFIX):
+        raise UsageError(
+            f"{name_or_path[-90:]} is the log of a take, not a model", fix="play it with `distill-live replay`"
+        )
     path = place_for(name_or_path)
     if name_or_path.endswith(SUFFIX):
         return _existing(path, f"there is no file {path}", "check the path, or look at `distill-live models list`")
-    if not path.is_file():
-        raise UnknownNameError(f"the library has no model {name_or_path!r}", fix=_known())
-    return path
+    if path.is_file():
+        return path
+    if name_or_path == factory_path().stem:
+        return resolve(None)
+    raise UnknownNameError(f"the library has no model {name_or_path!r}", fix=_known())
 
 
 def registered(name: str) -> Path:

@@ -34,6 +34,17 @@ def test_no_name_is_the_factory_model(monkeypatch, tmp_path):
     assert library.resolve(None) == tmp_path / "factory.distill"
 
 
+def test_the_factory_model_has_its_own_name_until_another_takes_it(own_home):
+    assert library.resolve("factory") == library.factory_path()
+    own = tiny_model_file(own_home / "models" / "factory.distill", sounds=2)
+    assert library.resolve("factory") == own
+
+
+def test_a_log_in_place_of_a_model_is_told_apart(own_home):
+    with pytest.raises(UsageError, match=r"log of a take.*replay"):
+        library.resolve("last/take.jsonl")
+
+
 def test_an_empty_library_says_how_to_fill_it(own_home):
     assert library.list_models() == []
     with pytest.raises(UnknownNameError, match="train"):
