@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import importlib
 import json
 import pkgutil
@@ -54,11 +55,13 @@ def test_there_is_a_broken_effect_for_each_check():
 def test_memory_that_machine_code_keeps_is_growth_too():
     """Python's own count sees nothing of what a hosted plugin takes."""
     libc = ctypes.CDLL(None)
-    libc.malloc.restype, libc.memset.argtypes = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
+    libc.mmap.restype, libc.memset.argtypes = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
+    libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long)
+    ours = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS  # malloc would first use up what the tests before have left
 
     class Leaky(Gain):
         def render(self, block):
-            libc.memset(libc.malloc(16384), 1, 16384)
+            libc.memset(libc.mmap(None, 16384, mmap.PROT_READ | mmap.PROT_WRITE, ours, -1, 0), 1, 16384)
             return super().render(block)
 
     Leaky.__module__ = "a plugin of somebody's"
