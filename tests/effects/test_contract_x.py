@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import mmap
 import importlib
 import json
+import mmap
 import pkgutil
 import sys
 
