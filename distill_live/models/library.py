@@ -59,14 +59,10 @@ def resolve(name_or_path: str | None) -> Path:
         raise UsageError(
             f"{name_or_path[-90:]} is the log of a take, not a model", fix="play it with `distill-live replay`"
         )
-    path = place_for(name_or_path)
     if name_or_path.endswith(SUFFIX):
+        path = place_for(name_or_path)
         return _existing(path, f"there is no file {path}", "check the path, or look at `distill-live models list`")
-    if path.is_file():
-        return path
-    if name_or_path == factory_path().stem:
-        return resolve(None)
-    raise UnknownNameError(f"the library has no model {name_or_path!r}", fix=_known())
+    return registered(name_or_path)
 
 
 def registered(name: str) -> Path:
@@ -98,10 +94,11 @@ def _existing(path: Path, problem: str, fix: str) -> Path:
 
 
 def _known() -> str:
-    names = [path.stem for path in _files()]
-    if not names:
-        return "train one with `distill-live train CORPUS --out NAME`, or name a file that ends in .distill"
-    return f"use one of {', '.join(names[:20])}, or name a file that ends in .distill"
+    if not _files():
+        return (
+            "use factory, train one with `distill-live train CORPUS --out NAME`, or name a file that ends in .distill"
+        )
+    return f"use one of {', '.join(model_names()[:20])}, or name a file that ends in .distill"
 
 
 def _files() -> list[Path]:

@@ -123,11 +123,17 @@ def test_the_lead_stays_between_its_floor_and_its_ceiling(history: list[tuple[in
         assert FLOOR <= it.frames <= FLOOR + MOST_ABOVE_FLOOR
 
 
-def play(thrift: Thrift, share: float, seconds: float, start_s: float) -> tuple[list[int], float]:
-    """Render with blocks that take this share of their time; the degrees that were entered, and when it is then."""
+def play(
+    thrift: Thrift, share: float, seconds: float, start_s: float, still_every: int | None = None
+) -> tuple[list[int], float]:
+    """Render with blocks that take this share of their time; the degrees that were entered, and when it is then.
+
+    In one of ``still_every`` blocks the core stands still for 100 ms.
+    """
     degrees = []
     for n in range(int(seconds / BLOCK_S)):
-        if thrift.took(share * BLOCK_S, start_s + n * BLOCK_S):
+        still = still_every is not None and n % still_every == 0
+        if thrift.took(0.1 if still else share * BLOCK_S, start_s + n * BLOCK_S):
             degrees.append(thrift.degree)
     return degrees, start_s + seconds
 
@@ -148,22 +154,13 @@ def test_what_is_neither_too_much_nor_little_changes_nothing() -> None:
     assert entered == [1] and play(thrift, 0.6, 60.0, now)[0] == []
 
 
-def crowded(thrift: Thrift, share: float, seconds: float, start_s: float) -> tuple[list[int], float]:
-    """The same where a core stands still for 100 ms twenty times a second."""
-    degrees = []
-    for n in range(int(seconds / BLOCK_S)):
-        if thrift.took(0.1 if n % 5 == 4 else share * BLOCK_S, start_s + n * BLOCK_S):
-            degrees.append(thrift.degree)
-    return degrees, start_s + seconds
-
-
 def test_a_core_that_stands_still_is_no_lack_of_time_and_keeps_no_degree_up() -> None:
     thrift = Thrift(BLOCK_S)
-    entered, now = crowded(thrift, 0.4, 60.0, 0.0)
+    entered, now = play(thrift, 0.4, 60.0, 0.0, still_every=5)
     assert entered == []
-    entered, now = crowded(thrift, 0.9, 0.6, now)
+    entered, now = play(thrift, 0.9, 0.6, now, still_every=5)
     assert entered == [1], "a lack of time shows in a crowd too"
-    assert crowded(thrift, 0.4, 2.0 * CALM_S, now)[0] == [0]
+    assert play(thrift, 0.4, 2.0 * CALM_S, now, still_every=5)[0] == [0]
 
 
 @given(st.lists(st.floats(0.0, 3.0), max_size=400))

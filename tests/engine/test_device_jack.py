@@ -82,7 +82,8 @@ def converted_both_ways(rig: Rig, rate: int, folder: Path) -> tuple[np.ndarray, 
     folder.mkdir()
     rig.sound = stereo_sine(FREQUENCY_HZ, LEVEL)
     wave = LEVEL * np.sin(2 * np.pi * FREQUENCY_HZ * np.arange(8 * rate) / rate).astype(np.float32)
-    with jack_server(period=512 if rate > 48000 else 256, rate=rate, sync=True) as server:
+    period = 512 if rate > 48000 else 256
+    with jack_server(period=period, rate=rate, sync=True) as server:
         rig.start("system", input="system")
         rig.until(lambda: rig.device("running") and rig.input("running"))
         playback = Playback(server, wave[None])
@@ -103,7 +104,7 @@ def converted_both_ways(rig: Rig, rate: int, folder: Path) -> tuple[np.ndarray, 
     assert rig.device("running")[0]["sample_rate"] == rate
     assert f"runs at {rate} Hz: the sound is converted, which adds 0.9 ms" in rig.said().replace("0.8 ms", "0.9 ms")
     assert rig.ring.gauge(Gauge.DEVICE_RATE_HZ) == rate
-    assert rig.ring.gauge(Gauge.OUTPUT_LATENCY_S) > (512 if rate > 48000 else 256) / rate
+    assert rig.ring.gauge(Gauge.OUTPUT_LATENCY_S) > period / rate
     assert rig.ring.count(Count.UNDERRUNS) == 0
     assert rig.input_ring.count(Count.INPUT_DROPOUTS) == 0
     return recording.samples[0], came[:, 0], xruns
