@@ -29,8 +29,8 @@ class Weights:
         self._arrays = dict(arrays)
         self._part = part
 
-    def take(self, name: str, *shape: int) -> Floats:
-        """One tensor, contiguous float32; the array itself where it is that already.
+    def take(self, name: str, *shape: int, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+        """One tensor, contiguous, of this type; the array itself where it is that already.
 
         Raises:
             ModelFileError: it is not there, or of another shape or type.
@@ -38,9 +38,9 @@ class Weights:
         array = self._arrays.pop(name, None)
         if array is None:
             raise self._odd(name)
-        if array.shape != shape or array.dtype != np.float32:
+        if array.shape != shape or array.dtype != dtype:
             raise ModelFileError(f"the shape of {name[:60]!r} does not fit its {self._part}", fix="train it again")
-        return np.ascontiguousarray(array, np.float32)
+        return np.ascontiguousarray(array, dtype)
 
     def done(self) -> None:
         """Raises: ModelFileError: something is left over."""

@@ -140,14 +140,18 @@ class LivePrior(ABC, Generic[S]):
 
 
 _KINDS: Final[dict[str, type[LivePrior[Any]]]] = {}
-_MODULES: Final = ("distill_live.prior.recurrent_live",)
+_MODULES: Final = (
+    "distill_live.prior.recurrent_live",
+    "distill_live.prior.transformer_live",
+    "distill_live.prior.markov_live",
+)
 
 
 def live_kinds() -> dict[str, type[LivePrior[Any]]]:
     """All kinds there are, by name.
 
     >>> sorted(live_kinds())
-    ['recurrent']
+    ['markov', 'recurrent', 'transformer']
     """
     for module in _MODULES:
         import_module(module)

@@ -89,14 +89,14 @@ class Prior(nn.Module, ABC, Generic[S]):
 PRIORS: Final[dict[str, type[Prior[Any]]]] = {}
 """Every kind by name, filled as their modules are imported; ``prior_classes`` imports them all."""
 
-_MODULES: Final = ("distill_live.prior.recurrent",)
+_MODULES: Final = ("distill_live.prior.recurrent", "distill_live.prior.transformer", "distill_live.prior.markov")
 
 
 def prior_classes() -> dict[str, type[Prior[Any]]]:
     """All kinds there are, by name.
 
     >>> sorted(prior_classes())
-    ['recurrent']
+    ['markov', 'recurrent', 'transformer']
     """
     for module in _MODULES:
         import_module(module)

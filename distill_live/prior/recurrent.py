@@ -21,12 +21,10 @@ same weights. Both agree to 1e-4 (contract S, tested). Knows nothing of sampling
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from distill_live.prior.network import Prior
 from distill_live.prior.recurrent_live import LiveRecurrentPrior, RecurrentConfig, RecurrentState
-from distill_live.prior.tokens import CodeEmbedding
+from distill_live.prior.spelling import SpellingPrior
 
 
 def adaptive_prior_config(vectors: int, codebook_size: int, rows: int, levels: int) -> RecurrentConfig:
@@ -51,50 +49,19 @@ def adaptive_prior_config(vectors: int, codebook_size: int, rows: int, levels: i
     return RecurrentConfig(**shape, hidden=256, layers=2, embedding=48, depth=128, dropout=0.2)
 
 
-class RecurrentPrior(Prior[RecurrentState]):
+class RecurrentPrior(SpellingPrior[RecurrentState]):
     """See the drawing at the top of this module."""
 
     config_class = RecurrentConfig
     live_class = LiveRecurrentPrior
 
     def __init__(self, config: RecurrentConfig) -> None:
-        super().__init__()
+        super().__init__(config, config.hidden, config.embedding, config.depth, config.dropout)
         self.config: RecurrentConfig = config
-        c, N = config, config.rows * config.levels
-        self.embedding = CodeEmbedding(c.levels, c.codebook_size, c.embedding)
-        self.take_in = nn.Linear(N * c.embedding, c.hidden)
-        self.time = nn.GRU(c.hidden, c.hidden, c.layers, batch_first=True)
-        self.start = nn.Linear(c.hidden, c.depth)
-        self.context = nn.Linear(c.hidden, c.embedding)
-        self.echo = nn.Parameter(torch.eye(c.embedding) * 0.5)
-        self.place = nn.Parameter(torch.randn(N, c.embedding) * 0.1)
-        self.depth = nn.GRU(c.embedding, c.depth)
-        self.query = nn.Linear(c.depth, c.embedding)
-        self.gain = nn.Parameter(torch.ones(N, c.embedding))
-        self.biases = nn.Parameter(torch.zeros(N, c.codebook_size))
-        self.dropout = nn.Dropout(c.dropout)
+        self.take_in = nn.Linear(config.rows * config.levels * config.embedding, config.hidden)
+        self.time = nn.GRU(config.hidden, config.hidden, config.layers, batch_first=True)
 
-    def forward(self, previous: Tensor, columns: Tensor) -> Tensor:
-        before = self.embedding(previous)  # [B, W, N, E]
+    def in_time(self, before: Tensor) -> Tensor:
+        hidden: Tensor
         hidden, _ = self.time(self.take_in(self.dropout(before).flatten(-2)))
-        hidden = self.dropout(hidden)  # [B, W, hidden]
-        inputs = before @ self.echo + self.place + self.context(hidden).unsqueeze(-2)
-        chosen = self.embedding(columns)
-        inputs = inputs + nn.functional.pad(chosen[..., :-1, :], (0, 0, 1, 0))  # place n sees code n - 1
-        states = self._spell(inputs, torch.tanh(self.start(hidden)))
-        return self._score(self.query(self.dropout(states)) + before * self.gain)
-
-    def _spell(self, inputs: Tensor, start: Tensor) -> Tensor:
-        """Inputs ``[B, W, N, E]`` and first states ``[B, W, depth]`` -> states of the places ``[B, W, N, depth]``."""
-        states, _ = self.depth(inputs.flatten(0, 1).transpose(0, 1), start.flatten(0, 1).unsqueeze(0))
-        return states.transpose(0, 1).unflatten(0, inputs.shape[:2])
-
-    def _score(self, queries: Tensor) -> Tensor:
-        """Queries ``[B, W, N, E]`` -> logits ``[B, W, H, Q, K]``."""
-        shape = (self.config.rows, self.config.levels)
-        codes = self.embedding.tables[:, :-1]  # the begin token is never chosen
-        return torch.einsum("bwhqe,qke->bwhqk", queries.unflatten(2, shape), codes) + self.biases.unflatten(0, shape)
-
-    def set_biases(self, log_probabilities: Tensor) -> None:
-        with torch.no_grad():
-            self.biases.copy_(log_probabilities.flatten(0, 1))
+        return hidden

@@ -1,0 +1,282 @@
+"""Counting with contexts of every length: how likely each code is after what was seen before it.
+
+A place (row, level) has an ordered list of context codes, most telling first: the code before it at the same place, the
+coarser codes of its own column, and so on. Codes are counted after every prefix of that list; the probability is
+interpolated from the even choice up to the longest prefix that was ever seen (Jelinek and Mercer, 1980)::
+
+    p_d(x) = (1 - w) * p_{d-1}(x) + w * n(x) / n          n: how often the context of length d was seen
+
+The weights ``w`` depend on ``d`` and on ``n`` (in octaves): they are fitted by expectation maximisation on pieces of the
+corpus that are left out of the counts in turn.
+
+Contexts are hashed (64 bits; among a million contexts two meet with a probability of 1e-7). Knows nothing of time,
+networks or choosing. numpy; any thread; immutable after construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill_live.errors import CorpusError
+from distill_live.prior.order import BEGIN
+
+Columns = NDArray[np.int16]
+Codes = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
+Floats = NDArray[np.float64]
+
+DEPTH: Final = 6  # context codes at most
+PAST: Final = 5  # columns that a context reaches back at most
+OCTAVES: Final = 9  # of how often a context was seen: once, 2 to 3, 4 to 7, ..., 256 and more
+PIECES: Final = 4  # that are left out in turn while the weights are fitted
+ROUNDS: Final = 30  # of expectation maximisation
+_FIRST: Final = np.uint64(0x9E3779B97F4A7C15)
+_FACTOR: Final = np.uint64(0xBF58476D1CE4E5B9)
+_SHIFT: Final = np.uint64(29)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one context code stands: ``back`` columns before, ``below`` rows lower, at ``level``."""
+
+    back: int
+    below: int
+    level: int
+
+
+def sources(level: int, depth: int = DEPTH) -> tuple[Source, ...]:
+    """The context of a level, nearest first.
+
+    >>> [(s.back, s.below, s.level) for s in sources(0, 3)], [(s.back, s.level) for s in sources(1, 3)]
+    ([(1, 0, 0), (0, 1, 0), (2, 0, 0)], [(1, 1), (0, 0), (1, 0)])
+    """
+    if level == 0:
+        found = [Source(1, 0, 0), Source(0, 1, 0), *(Source(back, 0, 0) for back in range(2, PAST + 1))]
+    else:
+        coarser = [Source(back, 0, coarse) for coarse in range(level - 1, -1, -1) for back in (0, 1)]
+        found = [Source(1, 0, level), *coarser, Source(2, 0, level)]
+    return tuple(found[:depth])
+
+
+def hashed(history: Sequence[Codes], level: int, depth: int = DEPTH) -> list[Hashes]:
+    """The hash of every prefix of every place's context, one ``[W, H]`` for each length 0 to the longest.
+
+    Args:
+        history: codes ``[W, H, Q]``: the column itself (only its coarser levels and lower rows are read), the one before
+            it, the one before that, and so on; ``BEGIN`` where there is none.
+        level: of the places.
+        depth: the longest context.
+    """
+    W, H = history[0].shape[:2]
+    now = np.broadcast_to(np.arange(H, dtype=np.uint64) * _FACTOR + _FIRST, (W, H))
+    found = [np.zeros((W, H), np.uint64)]  # the empty context is that of all rows
+    for source in sources(level, depth):
+        codes = np.full((W, H), BEGIN, np.int64)
+        if source.back < len(history):
+            codes[:, source.below :] = history[source.back][:, : H - source.below, source.level]
+        now = _mixed(now, codes)
+        found.append(now)
+    return found
+
+
+def _mixed(hashes: Hashes, codes: Codes) -> Hashes:
+    with np.errstate(over="ignore"):
+        mixed = (hashes ^ (codes - BEGIN + 1).astype(np.uint64)) * _FACTOR
+        found: Hashes = mixed ^ (mixed >> _SHIFT)
+    return found
+
+
+def history_of(grid: Columns) -> list[Codes]:
+    """A grid ``[W, H, Q]`` and what came before each of its columns, as ``hashed`` takes it."""
+    codes = grid.astype(np.int64)
+    found = [codes]
+    for back in range(1, PAST + 1):
+        earlier = np.full_like(codes, BEGIN)
+        earlier[back:] = codes[: max(len(codes) - back, 0)]
+        found.append(earlier)
+    return found
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What followed the contexts of one length: context ``i`` has entries ``starts[i]`` to ``starts[i + 1]``."""
+
+    contexts: Hashes
+    starts: NDArray[np.int64]
+    codes: Codes
+    counts: Floats
+    totals: Floats
+
+    @classmethod
+    def counted(cls, contexts: Hashes, codes: Codes, codebook_size: int) -> _Table:
+        order = np.lexsort((codes, contexts))
+        contexts, codes = contexts[order], codes[order]
+        pair = np.ones(len(codes), np.bool_)
+        pair[1:] = (contexts[1:] != contexts[:-1]) | (codes[1:] != codes[:-1])
+        at = np.flatnonzero(pair)
+        counts = np.diff(at, append=len(codes)).astype(np.float64)
+        own, of = np.unique(contexts[at], return_index=True)
+        starts = np.append(of, len(at)).astype(np.int64)
+        totals = np.add.reduceat(counts, of) if len(of) else np.zeros(0)
+        return cls(own, starts, codes[at], counts, totals)
+
+    def places(self, contexts: Hashes) -> NDArray[np.int64]:
+        """Where each context stands; -1 for one that was never seen."""
+        if not len(self.contexts):
+            return np.full(contexts.shape, -1, np.int64)
+        at = np.minimum(np.searchsorted(self.contexts, contexts), len(self.contexts) - 1)
+        return np.where(self.contexts[at] == contexts, at, -1)
+
+    def count_of(self, places: NDArray[np.int64], codes: Codes) -> Floats:
+        """How often each code followed its context (``places`` are all at least 0)."""
+        low, high = self.starts[places], self.starts[places + 1]
+        while (low < high).any():  # a binary search in every context at once
+            middle = (low + high) // 2
+            smaller = (low < high) & (self.codes[np.minimum(middle, len(self.codes) - 1)] < codes)
+            high = np.where((low < high) & ~smaller, middle, high)
+            low = np.where(smaller, middle + 1, low)
+        inside = low < self.starts[places + 1]
+        at = np.minimum(low, len(self.codes) - 1)
+        return np.where(inside & (self.codes[at] == codes), self.counts[at], 0.0)
+
+
+class ContextCounts:
+    """Counts of one set of grids, int16 ``[W, H, Q]`` each, for one codebook size.
+
+    Args:
+        grids: to count.
+        codebook_size: K.
+        weights: float ``[Q, DEPTH + 1, OCTAVES]``, 0 to 1, of each level, context length and octave; fitted when None.
+
+    Raises:
+        CorpusError: there is no column to count.
+
+    >>> wave = np.tile(np.array([0, 1, 2, 1], np.int16), 60).reshape(-1, 1, 1)
+    >>> counts = ContextCounts([wave[:200]], 4)
+    >>> bool(counts.bits([wave[200:]])[0] < 0.3)
+    True
+    """
+
+    def __init__(self, grids: Sequence[Columns], codebook_size: int, weights: Floats | None = None) -> None:
+        self.codebook_size = codebook_size
+        self.grids = [grid for grid in grids if len(grid)]
+        if not self.grids:
+            raise CorpusError("there are no training codes to count", fix="add recordings")
+        self.levels = self.grids[0].shape[2]
+        self._tables = [_tables(self.grids, level, codebook_size) for level in range(self.levels)]
+        self.weights = self._fitted() if weights is None else np.asarray(weights, np.float64)
+
+    def bits(self, grids: Sequence[Columns]) -> Floats:
+        """Bits per code of some grids, per level ``[Q]``; NaN without any."""
+        kept = [grid for grid in grids if len(grid)]
+        return np.array([self._level_bits(kept, level) if kept else np.nan for level in range(self.levels)])
+
+    def probabilities(self, hashes: Sequence[np.uint64], level: int) -> Floats:
+        """Of each code ``[K]`` after one context, whose prefixes have these hashes (as ``hashed`` gives them)."""
+        found = np.full(self.codebook_size, 1.0 / self.codebook_size)
+        for table, own, weights in zip(self._tables[level], hashes, self.weights[level], strict=False):
+            at = int(np.searchsorted(table.contexts, own))
+            if at == len(table.contexts) or table.contexts[at] != own:
+                break  # a longer one was never seen either
+            entries = slice(int(table.starts[at]), int(table.starts[at + 1]))
+            total = table.totals[at]
+            weight = weights[_octave(total)]
+            found *= 1.0 - weight
+            found[table.codes[entries]] += weight / total * table.counts[entries]
+        return found
+
+    def _level_bits(self, grids: Sequence[Columns], level: int) -> float:
+        evidence = _Evidence.of(self._tables[level], grids, level)
+        return evidence.bits(self.weights[level], self.codebook_size)
+
+    def _fitted(self) -> Floats:
+        """Weights with which each piece of the corpus is least surprising after all the others."""
+        pieces = self.grids
+        if len(pieces) < 2:
+            pieces = [piece for piece in np.array_split(pieces[0], PIECES) if len(piece)]
+        groups = [pieces[start::PIECES] for start in range(min(PIECES, len(pieces)))]
+        if len(groups) < 2:
+            return np.full((self.levels, DEPTH + 1, OCTAVES), 0.5)
+        fitted = []
+        for level in range(self.levels):
+            seen = []
+            for own in groups:
+                others = [piece for group in groups if group is not own for piece in group]
+                seen.append(_Evidence.of(_tables(others, level, self.codebook_size), own, level))
+            fitted.append(_Evidence.joined(seen).fitted(self.codebook_size))
+        return np.array(fitted)
+
+
+def _tables(grids: Sequence[Columns], level: int, codebook_size: int) -> list[_Table]:
+    by_length: list[list[Hashes]] = [[] for _ in range(DEPTH + 1)]
+    for grid in grids:
+        for length, hashes in enumerate(hashed(history_of(grid), level)):
+            by_length[length].append(hashes.ravel())
+    codes = np.concatenate([grid[:, :, level].astype(np.int64).ravel() for grid in grids])
+    return [_Table.counted(np.concatenate(hashes), codes, codebook_size) for hashes in by_length if hashes]
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What the counts know of the codes that came: for each context length ``[D + 1, N]``; ``total`` 0: never seen."""
+
+    count: Floats
+    total: Floats
+
+    @classmethod
+    def of(cls, tables: Sequence[_Table], grids: Sequence[Columns], level: int) -> _Evidence:
+        codes = np.concatenate([grid[:, :, level].astype(np.int64).ravel() for grid in grids])
+        by_grid = [hashed(history_of(grid), level) for grid in grids]
+        counts, totals = [], []
+        for length, table in enumerate(tables):
+            places = table.places(np.concatenate([hashes[length].ravel() for hashes in by_grid]))
+            known, at = places >= 0, np.maximum(places, 0)
+            counts.append(np.where(known, table.count_of(at, codes), 0.0))
+            totals.append(np.where(known, table.totals[at], 0.0))
+        return cls(np.stack(counts), np.stack(totals))
+
+    @classmethod
+    def joined(cls, pieces: Sequence[_Evidence]) -> _Evidence:
+        return cls(*(np.concatenate([getattr(p, name) for p in pieces], axis=1) for name in ("count", "total")))
+
+    def bits(self, weights: Floats, codebook_size: int) -> float:
+        """Bits per code with weights ``[D + 1, OCTAVES]``."""
+        p = np.full(self.count.shape[1], 1.0 / codebook_size)
+        for length in range(len(self.count)):
+            p = self._longer(length, p, weights[length])
+        return float(-np.log2(np.maximum(p, 1e-12)).mean())
+
+    def fitted(self, codebook_size: int) -> Floats:
+        """The weights that make these codes most likely, the shortest context first."""
+        p = np.full(self.count.shape[1], 1.0 / codebook_size)
+        found = np.full((DEPTH + 1, OCTAVES), 0.5)
+        for length in range(len(self.count)):
+            known = self.total[length] > 0
+            octave, share = _octave(self.total[length, known]), self._share(length)[known]
+            seen = np.bincount(octave, minlength=OCTAVES)
+            for _ in range(ROUNDS):
+                own = found[length][octave] * share
+                part = own / np.maximum(own + (1.0 - found[length][octave]) * p[known], 1e-300)
+                found[length] = (np.bincount(octave, part, OCTAVES) + 1.0) / (seen + 2.0)  # never quite 0 or 1
+            p = self._longer(length, p, found[length])
+        return found
+
+    def _longer(self, length: int, p: Floats, weights: Floats) -> Floats:
+        weight = np.where(self.total[length] > 0, weights[_octave(self.total[length])], 0.0)
+        longer: Floats = (1.0 - weight) * p + weight * self._share(length)
+        return longer
+
+    def _share(self, length: int) -> Floats:
+        share: Floats = self.count[length] / np.maximum(self.total[length], 1.0)
+        return share
+
+
+def _octave(total: Floats) -> NDArray[np.int64]:
+    """Which octave a count is in: 1; 2 and 3; 4 to 7; and so on."""
+    octave: NDArray[np.int64] = np.minimum(np.log2(np.maximum(total, 1.0)).astype(np.int64), OCTAVES - 1)
+    return octave

@@ -1,0 +1,109 @@
+"""The counting prior as it is played: it has learnt nothing, it has counted what followed what (``contexts.py``).
+
+Its weights are the codes of the corpus themselves and the fitted weights of the context lengths; the tables are counted
+when it is loaded, in a second for an hour of sound. Render thread, or offline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill_live.errors import ModelFileError
+from distill_live.prior.base import Column, LivePrior, PriorConfig, PriorState, check_range
+from distill_live.prior.contexts import DEPTH, OCTAVES, PAST, ContextCounts, Floats, hashed
+from distill_live.prior.order import BEGIN, places
+from distill_live.prior.sampling import Choose
+from distill_live.weights import Arrays, Weights
+
+MOST_COLUMNS: Final = 10_000_000
+_LEAST: Final = 1e-9  # a probability that is said as a logit
+
+
+@dataclass(frozen=True)
+class MarkovConfig(PriorConfig):
+    """What was counted.
+
+    Attributes:
+        columns: of all training grids together.
+        pieces: how many grids they are.
+    """
+
+    kind: ClassVar[str] = "markov"
+
+    columns: int = 1
+    pieces: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("columns", self.columns, 1, MOST_COLUMNS)
+        check_range("pieces", self.pieces, 1, self.columns)
+
+
+@dataclass(frozen=True)
+class MarkovState(PriorState):
+    """``past``: int16 ``[PAST, H, Q]``, the newest column first, ``BEGIN`` before the first; read-only."""
+
+    past: Column
+
+
+class LiveMarkovPrior(LivePrior[MarkovState]):
+    """Contexts of every length, one column at a time."""
+
+    config_class = MarkovConfig
+
+    def __init__(self, config: MarkovConfig, weights: Arrays) -> None:
+        self.config: MarkovConfig = config
+        self._counts = counted(config, weights)
+        self._places = places(config.rows, config.levels)
+
+    def initial_state(self) -> MarkovState:
+        return _state(np.full((PAST, self.config.rows, self.config.levels), BEGIN, np.int16))
+
+    def step(self, state: MarkovState, choose: Choose) -> tuple[Column, MarkovState]:
+        column = np.full((self.config.rows, self.config.levels), BEGIN, np.int16)
+        before = [past[None].astype(np.int64) for past in state.past]
+        for row, level in self._places:
+            contexts = hashed([column[None].astype(np.int64), *before], level)
+            found = self._counts.probabilities([context[0, row] for context in contexts], level)
+            code = choose(logits_of(found), row, level)
+            assert 0 <= code < self.config.codebook_size, code
+            column[row, level] = code
+        return column, _state(np.concatenate([column[None], state.past[:-1]]))
+
+    def prefill(self, columns: Column, state: MarkovState) -> MarkovState:
+        newest_first = self.checked(columns)[::-1][:PAST]
+        return _state(np.concatenate([newest_first, state.past])[:PAST]) if len(columns) else state
+
+
+def counted(config: MarkovConfig, weights: Arrays) -> ContextCounts:
+    """The tables of a ``MarkovPrior``'s weights.
+
+    Raises:
+        ModelFileError: when they do not fit the config.
+    """
+    taken = Weights(weights, "prior")
+    columns = taken.take("columns", config.columns, config.rows, config.levels, dtype=np.int16)
+    begins = taken.take("begins", config.pieces, dtype=np.int32)
+    shares = taken.take("weights_of_lengths", config.levels, DEPTH + 1, OCTAVES)
+    taken.done()
+    in_order = begins[0] == 0 and (np.diff(begins, append=config.columns) > 0).all()
+    inside = 0 <= int(columns.min()) <= int(columns.max()) < config.codebook_size
+    if not in_order or not inside or not ((shares >= 0.0) & (shares <= 1.0)).all():
+        raise ModelFileError("what its prior has counted does not fit its configuration", fix="train it again")
+    return ContextCounts(np.split(columns, begins[1:]), config.codebook_size, shares)
+
+
+def logits_of(probabilities: Floats) -> NDArray[np.float32]:
+    """What a choice is made from, float32."""
+    logits: NDArray[np.float32] = np.log(np.maximum(probabilities, _LEAST)).astype(np.float32)
+    return logits
+
+
+def _state(past: Column) -> MarkovState:
+    past = past.astype(np.int16, copy=False)
+    past.setflags(write=False)
+    return MarkovState(last=past[0], past=past)
