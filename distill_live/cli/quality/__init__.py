@@ -1,0 +1,1 @@
+"""What decides between codecs, priors and vocoders: the bench of `scripts/bench_quality`, part by part."""
