@@ -16,9 +16,10 @@ Example:
 )
 @click.argument("model")
 @click.option("--budget", default="3m", show_default=True, metavar="TIME", help="Wall-clock time, e.g. 90s, 5m, 1h.")
+@click.option("--kind", default="auto", show_default=True, help="auto, recurrent, transformer or markov.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of everything random.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
-def command(model: str, budget: str, seed: int, as_json: bool) -> None:
+def command(model: str, budget: str, kind: str, seed: int, as_json: bool) -> None:
     """Train the prior of MODEL (a .distill file or a name in the library) again; no recordings are needed."""
     budget_s = parse_duration(budget)
     from distill_live.training.machine import be_polite
@@ -31,4 +32,4 @@ def command(model: str, budget: str, seed: int, as_json: bool) -> None:
 
     path = resolve(model)
     with stop_on_signals(StopFlag()) as stop:
-        retrain_prior(path, view(as_json), budget_s, seed, stop)
+        retrain_prior(path, view(as_json), budget_s, seed, stop, kind=kind)

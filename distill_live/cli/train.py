@@ -28,6 +28,7 @@ Example:
 @click.option("--levels", type=int, default=3, show_default=True, help="Levels of codes, 2 to 4.")
 @click.option("--grid", default="frames", show_default=True, help="frames, bands or reference: fine to coarse in time.")
 @click.option("--codebook-size", type=int, help="Codes in each level, a power of two; the corpus decides otherwise.")
+@click.option("--prior", default="auto", show_default=True, help="auto, recurrent, transformer or markov.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same name.")
 @click.option("--threads", type=int, help="Cores to use; all of them otherwise.")
@@ -40,6 +41,7 @@ def command(
     levels: int,
     grid: str,
     codebook_size: int | None,
+    prior: str,
     seed: int,
     resume: bool,
     threads: int | None,
@@ -57,7 +59,7 @@ def command(
     from distill_live.training.options import TrainOptions
     from distill_live.training.run import train_model
 
-    options = TrainOptions(budget_s, epochs, levels, grid, codebook_size, seed, threads, resume)
+    options = TrainOptions(budget_s, epochs, levels, grid, codebook_size, prior, seed, threads, resume)
     path = place_for(out)
     with stop_on_signals(StopFlag()) as stop:
         train_model(corpus, path, options, view(as_json), stop, started)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_live.prior.base import Column
@@ -61,6 +62,9 @@ class MarkovPrior(Prior[MarkovState]):
                     found = self._tables().probabilities([context[w, row] for context in contexts], level)
                     logits[b, w, row, level] = logits_of(found)
         return torch.from_numpy(logits).to(columns.device)
+
+    def bits(self, grids: Sequence[Column]) -> NDArray[np.float64]:
+        return self._tables().bits(grids)
 
     def set_biases(self, log_probabilities: Tensor) -> None:
         """Nothing: its unigram is counted like the rest."""

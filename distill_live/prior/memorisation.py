@@ -3,7 +3,7 @@
 Two measures: bits per code on held-out against training grids (learnt by heart, the training grids cost far less), and
 the longest run of columns in generated codes that stands in a training grid exactly so.
 
-Knows nothing of networks beyond ``bits_per_code``; numpy. Called after training, and from benchmarks.
+Knows nothing of networks beyond what they say of bits; numpy. Called after training, and from benchmarks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from distill_live.prior.base import Column
 from distill_live.prior.network import Prior
-from distill_live.prior.objective import PriorData, bits_per_code
+from distill_live.prior.objective import PriorData
 from distill_live.prior.sampling import Sampling, chooser
 
 MILD: Final = 1.1  # held-out bits over training bits up to which nothing was learnt by heart
@@ -125,8 +125,8 @@ def memorisation(
     made = generate(prior, Sampling(), seed, columns)
     held = [grid for grid in data.heldout if len(grid)]
     return Memorisation(
-        train_bits=float(bits_per_code(prior, data.train).mean()),
-        heldout_bits=float(bits_per_code(prior, held).mean()) if held else float("nan"),
+        train_bits=float(prior.bits(data.train).mean()),
+        heldout_bits=float(prior.bits(held).mean()) if held else float("nan"),
         copy=longest_copy(made, data.train),
         heldout_copy=max((longest_copy(grid, data.train).columns for grid in held), default=0),
         columns_per_second=columns_per_second,

@@ -8,10 +8,13 @@ Training thread; ``live`` and what goes through it on the CPU.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distill_live.prior.base import Column, LivePrior, PriorConfig, PriorState, prior_config
@@ -49,6 +52,26 @@ class Prior(nn.Module, ABC, Generic[S]):
     @abstractmethod
     def set_biases(self, log_probabilities: Tensor) -> None:
         """Set what a place says when nothing is known: float32 ``[H, Q, K]`` (training starts from the unigram)."""
+
+    def bits(self, grids: Sequence[Column]) -> NDArray[np.float64]:
+        """Bits per code of whole grids ``[W, H, Q]``, per level ``[Q]``; every grid starts with the begin token.
+
+        The prior is left in ``eval``.
+        """
+        self.eval()
+        device = next(self.parameters()).device
+        total, count = np.zeros(self.config.levels), 0
+        with torch.inference_mode():
+            for grid in grids:
+                if not len(grid):
+                    continue
+                columns = torch.from_numpy(grid.astype(np.int64))[None].to(device)
+                nats = nn.functional.cross_entropy(
+                    self.logits(columns).flatten(0, -2), columns.flatten(), reduction="none"
+                )
+                total += nats.view(-1, grid.shape[2]).double().sum(dim=0).cpu().numpy()
+                count += grid.shape[0] * grid.shape[1]
+        return total / (max(count, 1) * np.log(2.0))
 
     def logits(self, columns: Tensor) -> Tensor:
         """Teacher forcing on whole sequences that start with the begin token: ``[B, W, H, Q, K]``."""

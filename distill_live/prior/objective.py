@@ -190,27 +190,7 @@ class PriorObjective:
 
     def validate(self) -> NDArray[np.float64]:
         """Held-out bits per code, per level ``[Q]``; their mean is what to keep the best of."""
-        return bits_per_code(self.prior, self.data.judged)
-
-
-def bits_per_code(prior: Prior[Any], grids: Sequence[Column]) -> NDArray[np.float64]:
-    """Bits per code of whole grids ``[W, H, Q]``, per level ``[Q]``; every grid starts with the begin token.
-
-    The prior is left in ``eval``.
-    """
-    prior.eval()
-    device = next(prior.parameters()).device
-    total, count = np.zeros(prior.config.levels), 0
-    with torch.inference_mode():
-        for grid in grids:
-            if not len(grid):
-                continue
-            columns = torch.from_numpy(grid.astype(np.int64))[None].to(device)
-            logits = prior.logits(columns)
-            nats = nn.functional.cross_entropy(logits.flatten(0, -2), columns.flatten(), reduction="none")
-            total += nats.view(-1, grid.shape[2]).double().sum(dim=0).cpu().numpy()
-            count += grid.shape[0] * grid.shape[1]
-    return total / (max(count, 1) * np.log(2.0))
+        return self.prior.bits(self.data.judged)
 
 
 def early_stop(bits: Sequence[float], patience: int) -> bool:

@@ -22,7 +22,6 @@ from distill_live.models.playable import vocoder_metadata
 from distill_live.models.transcode import encode_mel
 from distill_live.prior.network import Prior
 from distill_live.prior.objective import PriorData
-from distill_live.prior.recurrent import RecurrentPrior, adaptive_prior_config
 from distill_live.training.material import Material
 from distill_live.vocoder.rtisi import RtisiConfig
 
@@ -55,15 +54,6 @@ def prior_data(grids: tuple[SavedGrid, ...]) -> PriorData:
     """The grids as the prior's objective takes them."""
     train = tuple(np.asarray(grid.codes) for grid in grids if not grid.held_out)
     return PriorData(train, tuple(np.asarray(grid.codes) for grid in grids if grid.held_out))
-
-
-def fresh_prior(data: PriorData, codebook_size: int, seed: int) -> RecurrentPrior:
-    """A prior of the size that suits the codes, with weights from ``seed``."""
-    rows, levels = data.train[0].shape[1:]
-    vectors = data.columns * rows
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return RecurrentPrior(adaptive_prior_config(vectors, codebook_size, rows, levels))
 
 
 def save_learned(

@@ -17,6 +17,8 @@ SHORTEST_BUDGET_S: Final = 5.0
 LONGEST_BUDGET_S: Final = 7 * 86400.0
 MAX_SEED: Final = 2**31 - 1
 MAX_EPOCHS: Final = 100_000
+AUTO: Final = "auto"
+PRIOR_KINDS: Final = (AUTO, "recurrent", "transformer", "markov")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class TrainOptions:
         levels: 2 to 4.
         grid: a name of ``codec.config.GRIDS``.
         codebook_size: a power of two; None lets the corpus decide.
+        prior: a kind of ``PRIOR_KINDS``; ``auto`` learns one and keeps it where it beats counting.
         seed: of everything random.
         threads: None for all cores.
         resume: go on with an interrupted run.
@@ -45,6 +48,7 @@ class TrainOptions:
     levels: int = 3
     grid: str = DEFAULT_GRID
     codebook_size: int | None = None
+    prior: str = AUTO
     seed: int = 0
     threads: int | None = None
     resume: bool = False
@@ -57,11 +61,14 @@ class TrainOptions:
         _check("epochs", self.epochs, 1, MAX_EPOCHS)
         _check("seed", self.seed, 0, MAX_SEED)
         _check("threads", self.threads, 1, 1024)
+        if self.prior not in PRIOR_KINDS:
+            raise UsageError(f"there is no prior {self.prior!r}", fix=f"use {', '.join(PRIOR_KINDS)}")
         VQVAEConfig(grid=grid_named(self.grid), levels=self.levels, codebook_size=self.codebook_size or 64)
 
     def identity(self) -> dict[str, Any]:
         """What must be the same for a run to be resumed."""
-        return {"levels": self.levels, "grid": self.grid, "codebook_size": self.codebook_size, "seed": self.seed}
+        names = ("levels", "grid", "codebook_size", "prior", "seed")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def thread_count(self) -> int:

@@ -13,12 +13,12 @@ from typing import Any, Final
 from distill_live.errors import TrainingError
 from distill_live.models.file import ModelFile, read_model, save_model
 from distill_live.signals import StopFlag
-from distill_live.training.assemble import arrays, fresh_prior, prior_data
-from distill_live.training.loop import Loop, Outcome
+from distill_live.training.assemble import arrays, prior_data
+from distill_live.training.choosing import Chosen, choose_prior
+from distill_live.training.loop import Loop
 from distill_live.training.machine import torch_threads
 from distill_live.training.memorisation import measure
-from distill_live.training.options import SHORTEST_BUDGET_S, usable_cores
-from distill_live.training.prior_task import PriorTask
+from distill_live.training.options import AUTO, SHORTEST_BUDGET_S, usable_cores
 from distill_live.training.progress import Notice, OnEvent
 from distill_live.training.run import FINISH_SHARE, Trained
 from distill_live.training.stopping import Limits
@@ -33,6 +33,7 @@ def retrain_prior(
     seed: int = 0,
     stop: StopFlag | None = None,
     threads: int | None = None,
+    kind: str = AUTO,
 ) -> Trained:
     """Train a new prior on the codes that ``path`` holds, and save it there; codec and codes stay as they are.
 
@@ -47,27 +48,28 @@ def retrain_prior(
     if all(grid.held_out for grid in file.grids):
         raise TrainingError(f"{path} holds no codes to learn from", fix="train it again on recordings")
     data = prior_data(file.grids)
-    task = PriorTask(fresh_prior(data, file.codec.codebook_size, seed), data, seed)
     on_event(Notice("stage", "prior", f"prior: {data.columns} columns to learn from", {"columns": data.columns}))
     limits = Limits(deadline=started + budget_s * (1.0 - FINISH_SHARE))
     with torch_threads(threads or usable_cores()), tempfile.TemporaryDirectory(prefix="distill-prior-") as work:
-        outcome = Loop(task, Path(work), limits, on_event, stop or StopFlag()).run()
+        learn = lambda task: Loop(task, Path(work), limits, on_event, stop or StopFlag()).run()  # noqa: E731
+        chosen = choose_prior(kind, data, file.codec.codebook_size, seed, learn)
         rate = file.mel.frames_per_second / file.codec.grid.frames_per_column
-        memory = measure(task.objective, rate, seed)
-    sha256 = _save(path, file, task, outcome, memory)
-    report = {"held_out_bits": outcome.best, "memorisation": memory}
-    interrupted = outcome.reason == "interrupted"
-    on_event(Notice("report", "prior", memory["words"], report))
+        memory = measure(chosen.objective, rate, seed) | {"chosen": chosen.words}
+    sha256 = _save(path, file, chosen, memory)
+    report = {"held_out_bits": chosen.outcome.best, "memorisation": memory}
+    interrupted = chosen.outcome.reason == "interrupted"
+    on_event(Notice("report", "prior", f"{memory['chosen']} {memory['words']}", report))
     done = {"path": str(path), "sha256": sha256, "interrupted": interrupted}
     on_event(Notice("done", "prior", f"saved {path}", {**done, **report}))
     return Trained(path, sha256, interrupted, report)
 
 
-def _save(path: Path, file: ModelFile, task: PriorTask, outcome: Outcome, memory: dict[str, Any]) -> str:
+def _save(path: Path, file: ModelFile, chosen: Chosen, memory: dict[str, Any]) -> str:
+    prior, outcome = chosen.objective.prior, chosen.outcome
     metadata = dict(file.metadata)
-    metadata["prior"] = task.prior.config.to_json()
+    metadata["prior"] = prior.config.to_json()
     metadata["curves"] = {**metadata["curves"], "prior": list(outcome.curve)}
     ended = {"ended": outcome.reason, "steps": outcome.steps, "held_out": outcome.best}
     metadata["training"] = {**metadata["training"], "prior": ended, "memorisation": memory}
     weights = {name: array for name, array in file.tensors.items() if not name.startswith(("prior.", "grid."))}
-    return save_model(path, metadata, {**weights, **arrays(task.prior, "prior")}, file.grids)
+    return save_model(path, metadata, {**weights, **arrays(prior, "prior")}, file.grids)

@@ -23,7 +23,8 @@ from distill_live.audio.corpus import scan_corpus
 from distill_live.codec.model import ConvVQVAE
 from distill_live.models.file import SavedGrid
 from distill_live.signals import StopFlag
-from distill_live.training.assemble import Learned, encode_corpus, fresh_prior, prior_data, save_learned
+from distill_live.training.assemble import Learned, encode_corpus, prior_data, save_learned
+from distill_live.training.choosing import Chosen, choose_prior, counting
 from distill_live.training.codec_task import CodecTask
 from distill_live.training.loop import Loop, Outcome
 from distill_live.training.machine import torch_threads
@@ -100,8 +101,8 @@ class _Run:
         if codec.reason == "interrupted":
             return self._stopped_early(task, material, codec)
         grids = encode_corpus(task.model, material)
-        prior, outcome = self._prior(grids, task.model.config.codebook_size)
-        return self._finish(task, material, grids, prior, codec, outcome)
+        chosen = self._prior(grids, task.model.config.codebook_size)
+        return self._finish(task, material, grids, chosen, codec)
 
     def _material(self) -> Material:
         self._say("stage", "scan", f"looking at {self.corpus}")
@@ -148,11 +149,9 @@ class _Run:
         self._say("report", "codec", f"{self.out} can be played already", path=str(self.out), early=True)
 
     def _save_sketch(self, task: CodecTask, material: Material) -> str:
-        """What there is, with a part of the corpus and a prior that has only counted codes."""
+        """What there is, with a part of the corpus and a prior that has counted its codes."""
         grids = encode_corpus(task.model, material, EARLY_FRAMES)
-        prior = PriorTask(
-            fresh_prior(prior_data(grids), task.model.config.codebook_size, 0), prior_data(grids), 0
-        ).prior
+        prior = counting(prior_data(grids), task.model.config.codebook_size, 0).prior
         training = {**self._facts(material), "complete": False}
         sha256 = save_learned(self.out, task.model, prior, grids, Learned(training=training))
         task.model.train()
@@ -167,38 +166,35 @@ class _Run:
         self._say("done", "codec", text, path=str(self.out), interrupted=True, sha256=sha256, **report)
         return Trained(self.out, sha256, True, report)
 
-    def _prior(self, grids: tuple[SavedGrid, ...], codebook_size: int) -> tuple[PriorTask, Outcome]:
-        data = prior_data(grids)
-        task = PriorTask(
-            fresh_prior(data, codebook_size, self.options.seed + PRIOR_SEED), data, self.options.seed + PRIOR_SEED
-        )
+    def _prior(self, grids: tuple[SavedGrid, ...], codebook_size: int) -> Chosen:
+        data, seed = prior_data(grids), self.options.seed + PRIOR_SEED
         columns = data.columns
         self._say("stage", "prior", f"prior: {columns} columns to learn from", columns=columns)
         limits = Limits(self.options.epochs, self._deadline(1.0))
-        return task, self._loop(task, limits, lambda: None).run()
+        learn = lambda task: self._loop(task, limits, lambda: None).run()  # noqa: E731
+        return choose_prior(self.options.prior, data, codebook_size, seed, learn)
 
     def _finish(
         self,
         task: CodecTask,
         material: Material,
         grids: tuple[SavedGrid, ...],
-        prior: PriorTask,
+        chosen: Chosen,
         codec: Outcome,
-        outcome: Outcome,
     ) -> Trained:
         rate = material.mel.frames_per_second / task.model.config.grid.frames_per_column
-        memory = measure(prior.objective, rate, self.options.seed)
+        memory = measure(chosen.objective, rate, self.options.seed) | {"chosen": chosen.words}
         health = task.corpus_health()
         learned = Learned(
             health,
-            {"codec": list(codec.curve), "prior": list(outcome.curve)},
-            {**self._facts(material), "complete": True, "codec": _facts(codec), "prior": _facts(outcome)}
+            {"codec": list(codec.curve), "prior": list(chosen.outcome.curve)},
+            {**self._facts(material), "complete": True, "codec": _facts(codec), "prior": _facts(chosen.outcome)}
             | {"memorisation": memory, "seconds": round(time.monotonic() - self.started, 1)},
         )
-        sha256 = save_learned(self.out, task.model, prior.prior, grids, learned)
+        sha256 = save_learned(self.out, task.model, chosen.objective.prior, grids, learned)
         report = {"held_out_db": codec.best, "health": health, "memorisation": memory}
         self._say_results(health, codec, memory, report)
-        interrupted = outcome.reason == "interrupted"
+        interrupted = chosen.outcome.reason == "interrupted"
         self._say("done", "", f"saved {self.out}", path=str(self.out), sha256=sha256, interrupted=interrupted, **report)
         if not interrupted:
             self.log.close()
@@ -214,7 +210,7 @@ class _Run:
         used = ", ".join(f"{level['name']} {level['utilisation_percent']:.0f} %" for level in health)
         error = f"{codec.best:.2f} dB on held-out sound" if codec.best is not None else "never judged"
         self._say("report", "codec", f"codec {error}; codes in use: {used}", health=health, held_out_db=codec.best)
-        self._say("report", "prior", memory["words"], memorisation=memory)
+        self._say("report", "prior", f"{memory['chosen']} {memory['words']}", memorisation=memory)
 
     def _facts(self, material: Material) -> dict[str, Any]:
         options, report = self.options, material.report

@@ -12,7 +12,7 @@ import torch
 from distill_live.errors import CorpusError
 from distill_live.prior.baselines import MarkovBaseline
 from distill_live.prior.memorisation import Copy, Memorisation, generate, longest_copy, memorisation
-from distill_live.prior.objective import PriorData, PriorObjective, PriorRecipe, bits_per_code, draw_batch, early_stop
+from distill_live.prior.objective import PriorData, PriorObjective, PriorRecipe, draw_batch, early_stop
 from distill_live.prior.recurrent import RecurrentConfig, RecurrentPrior, adaptive_prior_config
 from distill_live.prior.sampling import Sampling
 
@@ -129,7 +129,7 @@ def test_bits_per_code_are_those_of_the_definition(trained: PriorObjective) -> N
         p = trained.prior.logits(torch.from_numpy(grid)[None]).softmax(-1)[0]
     chosen = np.take_along_axis(p.numpy(), grid.astype(np.int64)[..., None], -1)[..., 0]
     expected = -np.log2(chosen.astype(np.float64)).mean(axis=(0, 1))
-    assert bits_per_code(trained.prior, [grid]) == pytest.approx(expected, rel=1e-4)
+    assert trained.prior.bits([grid]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_without_codes_training_says_what_to_add() -> None:

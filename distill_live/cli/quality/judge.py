@@ -6,6 +6,7 @@ codes and the streaming vocoder, without the vocoder's delay. Offline; one threa
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from distill_live.audio.files import read_audio
@@ -149,10 +151,19 @@ def _mean(each: Sequence[Distances]) -> Distances:
 def visqol(references: Sequence[Sound], estimates: Sequence[Sound]) -> float | None:
     """Mean perceptual score 1 to 5 (ViSQOL v3 in audio mode; Chinen et al., 2020), None where it is not installed."""
     try:
-        from visqol import visqol_lib_py  # noqa: F401
+        from visqol import VisqolApi
     except ImportError:
         return None
-    return None
+    api = VisqolApi()
+    api.create(mode="audio")
+    scores = []
+    with tempfile.TemporaryDirectory(prefix="distill-visqol-") as folder:
+        for reference, estimate in zip(references, estimates, strict=True):
+            paths = [Path(folder) / name for name in ("reference.wav", "estimate.wav")]
+            for path, sound in zip(paths, (reference, estimate), strict=True):
+                soundfile.write(path, sound, RATE, subtype="FLOAT")
+            scores.append(float(api.measure(*map(str, paths)).moslqo))
+    return float(np.mean(scores)) if scores else None
 
 
 def level_use(model: Playable, grids: Sequence[NDArray[np.int16]]) -> list[LevelUse]:
