@@ -43,10 +43,10 @@ def measure_training(plan: Plan) -> Part:
     model, wav = plan.folder / "bench.distill", plan.folder / "bench.wav"
     began_s = time.monotonic()
     with _on_cores(CORES):
-        _run(distill("train", str(plan.train), "--out", str(model), "--budget", f"{plan.train_budget_s:g}s", "--json"))
+        run_program(distill("train", str(plan.train), "--out", str(model), "--budget", f"{plan.train_budget_s:g}s", "--json"))
     took_s = time.monotonic() - began_s
     seconds = f"{plan.train_render_s:g}"
-    _run(distill("render", str(model), "--seconds", seconds, "--seed", str(plan.seed), "--out", str(wav)))
+    run_program(distill("render", str(model), "--seconds", seconds, "--seed", str(plan.seed), "--out", str(wav)))
     part.add("time to train, all in all", took_s, "s")
     _loudness(part, wav)
     _clicks(part, plan, wav)
@@ -98,12 +98,17 @@ def _clicks(part: Part, plan: Plan, wav: Path) -> None:
 
 def _clicks_per_s(plan: Plan, path: Path) -> float:
     out = plan.folder / "clicks.json"
-    _run([sys.executable, str(plan.quality), "--clicks", str(path), "--json", str(out)])
+    run_program([sys.executable, str(plan.quality), "--clicks", str(path), "--json", str(out)])
     files: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     return float(sum(f["clicks"] for f in files.values()) / max(sum(f["seconds"] for f in files.values()), 1e-9))
 
 
-def _run(command: list[str]) -> None:
+def run_program(command: list[str]) -> None:
+    """Run a program of ours to its end.
+
+    Raises:
+        DistillError: it failed; with what it said last.
+    """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]

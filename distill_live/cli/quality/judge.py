@@ -100,10 +100,15 @@ class Verdict:
     use: list[LevelUse]
     bits: dict[str, list[float]]
     played: Played
-    details: dict[str, Any] = field(default_factory=dict)
+    pairs: list[tuple[Sound, Sound]] = field(repr=False)
+    sound: Sound = field(repr=False)
+    codes: NDArray[np.int16] = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"novelty": self.played.novelty}
+        """All figures as plain JSON values."""
+        use = [asdict(level) for level in self.use]
+        figures = {"reconstruction": asdict(self.reconstruction), "use": use, "bits": self.bits}
+        return {**figures, "played": asdict(self.played), "novelty": self.played.novelty}
 
 
 def judge(model: Playable, recordings: Sequence[Path], training: Sequence[Path], seed: int) -> Verdict:
@@ -115,13 +120,22 @@ def judge(model: Playable, recordings: Sequence[Path], training: Sequence[Path],
         training: that it has.
         seed: of what it plays.
     """
-    held_out, training_sounds = [_mono(path) for path in recordings], [_mono(path) for path in training]
+    held_out = [_mono(path) for path in recordings]
     through, seconds, took_s = _through(model, recordings)
     reconstruction = _reconstruction(held_out, through, took_s / max(seconds, 1e-9))
     grids = [encode_sound(model, path).codes for path in recordings]
     again, _, _ = _through(model, training)
-    played = _played(model, frames_of(again), frames_of(through) if through else None, grids, seed)
-    return Verdict(reconstruction, level_use(model, grids), _bits(model, grids), played)
+    own = _play(model, seed)
+    played = _compare(model, own, frames_of(again), frames_of(through) if through else None, grids)
+    pairs = list(zip(held_out, through, strict=True))
+    return Verdict(reconstruction, level_use(model, grids), _bits(model, grids), played, pairs, own.sound, own.codes)
+
+
+def reconstruct(model: Playable, recordings: Sequence[Path]) -> dict[str, Any]:
+    """Recordings of another kind through the model: plain JSON values of a ``Reconstruction``."""
+    through, seconds, took_s = _through(model, recordings)
+    found = _reconstruction([_mono(path) for path in recordings], through, took_s / max(seconds, 1e-9))
+    return asdict(found)
 
 
 def _mono(path: Path) -> Sound:
@@ -187,9 +201,18 @@ def _bits(model: Playable, grids: Sequence[NDArray[np.int16]]) -> dict[str, list
     return {**{name: measured.get(name, []) for name in names}, "context_bits": [float(b) for b in contexts]}
 
 
-def _played(
-    model: Playable, training: Frames, held_out: Frames | None, grids: Sequence[NDArray[np.int16]], seed: int
-) -> Played:
+@dataclass(frozen=True)
+class _Own:
+    """A minute that a model has played: mono ``[T]``, codes ``[W, H, Q]``, and what is known of it."""
+
+    sound: Sound
+    codes: NDArray[np.int16]
+    longest_silence_s: float
+    reprimed: int
+    took_s: float
+
+
+def _play(model: Playable, seed: int) -> _Own:
     performance, listener = Performance(model, seed), Listener()
     columns, blocks, heard = [], [], -1
     began_s = time.perf_counter()
@@ -201,20 +224,26 @@ def _played(
         listener.hear(block)
         blocks.append(block.mean(axis=0))
     took_s = time.perf_counter() - began_s
-    sound = np.concatenate(blocks)
-    own = frames_of([sound])
-    seconds = model.frames_per_column * BLOCK / RATE
-    copies = [longest_copy(grid, model.training_grids).columns * seconds for grid in grids if len(grid)]
+    reprimed = performance.voice.stream.reprimed
+    return _Own(np.concatenate(blocks), np.stack(columns), listener.longest_silence_s, reprimed, took_s)
+
+
+def _compare(
+    model: Playable, own: _Own, training: Frames, held_out: Frames | None, grids: Sequence[NDArray[np.int16]]
+) -> Played:
+    frames = frames_of([own.sound])
+    column_s = model.frames_per_column * BLOCK / RATE
+    copies = [longest_copy(grid, model.training_grids).columns * column_s for grid in grids if len(grid)]
     return Played(
-        frechet_training=frechet(training, own),
-        frechet_held_out=None if held_out is None else frechet(held_out, own),
-        to_training_db=nearest_db(own, training),
+        frechet_training=frechet(training, frames),
+        frechet_held_out=None if held_out is None else frechet(held_out, frames),
+        to_training_db=nearest_db(frames, training),
         training_apart_db=nearest_db(training, training, apart=True),
         held_out_db=None if held_out is None else nearest_db(held_out, training),
-        longest_copy_s=longest_copy(np.stack(columns), model.training_grids).columns * seconds,
+        longest_copy_s=longest_copy(own.codes, model.training_grids).columns * column_s,
         held_out_copy_s=max(copies, default=None),
-        longest_silence_s=listener.longest_silence_s,
-        reprimed=performance.voice.stream.reprimed,
-        level_db=float(10.0 * np.log10(max(float(np.square(sound, dtype=np.float64).mean()), 1e-10))),
-        real_time_percent=100.0 * took_s / PLAYED_S,
+        longest_silence_s=own.longest_silence_s,
+        reprimed=own.reprimed,
+        level_db=float(10.0 * np.log10(max(float(np.square(own.sound, dtype=np.float64).mean()), 1e-10))),
+        real_time_percent=100.0 * own.took_s / PLAYED_S,
     )

@@ -1,0 +1,86 @@
+"""What ears and tables miss: a recording beside what came back of it, and what is played beside its codes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill_live.audio.mel import MelConfig, log_mel
+
+RATE: Final = 48000
+_LOW_DB, _HIGH_DB = -90.0, -10.0
+
+Sound = NDArray[np.float32]
+
+
+def pyplot() -> Any:
+    """Matplotlib without a screen."""
+    os.environ.setdefault("MPLCONFIGDIR", str(Path(tempfile.gettempdir()) / "distill-live-matplotlib"))
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    return plt
+
+
+def draw_pairs(picture: Path, names: Sequence[str], pairs: Sequence[tuple[Sound, Sound]]) -> None:
+    """Spectrograms of recordings (left) and of what came back of them (right), one pair a row."""
+    plt = pyplot()
+    figure, axes = plt.subplots(len(pairs), 2, figsize=(14, 2.6 * len(pairs)), squeeze=False, layout="constrained")
+    for row, (name, pair) in enumerate(zip(names, pairs, strict=True)):
+        for column, (sound, what) in enumerate(zip(pair, ("recording", "through codes"), strict=True)):
+            _spectrogram(axes[row, column], sound)
+            axes[row, column].set_title(f"{name}, {what}", fontsize=9)
+    _save(plt, figure, picture)
+
+
+def draw_played(picture: Path, sound: Sound, codes: NDArray[np.int16], level_names: Sequence[str]) -> None:
+    """What a model plays by itself, and the codes ``[W, H, Q]`` it plays it with."""
+    plt = pyplot()
+    levels = codes.shape[2]
+    figure, axes = plt.subplots(
+        1 + levels, 1, figsize=(14, 2.5 + 1.2 * levels), sharex=True, height_ratios=[3] + [1] * levels, layout="constrained"
+    )
+    _spectrogram(axes[0], sound)
+    seconds = len(sound) / RATE
+    for level, name in enumerate(level_names):
+        shown = codes[:, :, level].T
+        extent = (0.0, seconds, 0.0, float(shown.shape[0]))
+        axes[1 + level].imshow(
+            shown, origin="lower", aspect="auto", extent=extent, cmap="turbo", interpolation="nearest"
+        )
+        axes[1 + level].set_ylabel(name, fontsize=8)
+        axes[1 + level].set_yticks([])
+    axes[-1].set_xlabel("s")
+    _save(plt, figure, picture)
+
+
+def draw_curves(picture: Path, curves: dict[str, Sequence[dict[str, Any]]]) -> None:
+    """Held-out values of codec and prior over the seconds of a training."""
+    plt = pyplot()
+    figure, axes = plt.subplots(1, len(curves), figsize=(6 * len(curves), 3), squeeze=False, layout="constrained")
+    for ax, (name, curve) in zip(axes[0], curves.items(), strict=True):
+        ax.plot([p["seconds"] for p in curve], [p["held_out"] for p in curve])
+        ax.set_title(f"{name}, held out")
+        ax.set_xlabel("s")
+    _save(plt, figure, picture)
+
+
+def _spectrogram(ax: Any, sound: Sound) -> None:
+    mel = log_mel(np.ascontiguousarray(sound, np.float32), MelConfig())
+    extent = (0.0, len(sound) / RATE, 0.0, 128.0)
+    ax.imshow(mel, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=_LOW_DB, vmax=_HIGH_DB)
+    ax.set_yticks([])
+
+
+def _save(plt: Any, figure: Any, picture: Path) -> None:
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(picture, dpi=70)
+    plt.close(figure)

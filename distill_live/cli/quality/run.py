@@ -1,0 +1,231 @@
+"""``scripts/bench_quality``: train candidates for the same time on the same recordings, and judge them on others.
+
+Candidates are screened for a minute on the first split; the best two have the whole budget, on every split. With one
+candidate there is nothing to screen. Each training is a process of its own at the cores it is given; judging is this
+process. One thread.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import numpy as np
+
+from distill_live.cli.bench.figures import write_between_markers
+from distill_live.cli.bench.machine import describe_machine
+from distill_live.cli.bench.playing import distill
+from distill_live.cli.bench.training import run_program
+from distill_live.cli.durations import parse_duration
+from distill_live.cli.quality.candidates import CANDIDATES, DEFAULT, candidate
+from distill_live.errors import UsageError
+
+SCRIPT: Final = "bench_quality"
+SCREEN_S: Final = 60.0
+FINALISTS: Final = 2
+BARS: Final = {"beats": (1.9, 5.5, 10.0), "drones": (2.6, 9.0, 12.0)}  # mrstft, mel dB, lsd dB: issue 4
+USE_BARS: Final = (80.0, 50.0)  # % of the codes of level 0, and of every level
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training and what came of it."""
+
+    corpus: str
+    candidate: str
+    seed: int
+    budget_s: float
+    verdict: dict[str, Any]
+
+
+@click.command(
+    SCRIPT,
+    epilog="""\b
+Example:
+  scripts/bench_quality --budget 5m ../shared/data/beats
+  scripts/bench_quality --budget 5m ../shared/data/beats ../shared/data/drones --write docs/quality.md
+  scripts/bench_quality --budget 2m my-sounds --candidate frames --candidate bands --splits 3""",
+)
+@click.argument("corpora", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--budget", default="5m", show_default=True, metavar="TIME", help="Of each training.")
+@click.option("--candidate", "names", multiple=True, metavar="NAME", help=f"One of {', '.join(CANDIDATES)}.")
+@click.option("--splits", type=click.IntRange(1, 20), default=1, show_default=True, help="Seeds, each its own split.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 100), default=1, show_default=True, help="The first of them.")
+@click.option("--others", type=click.Path(path_type=Path), help="Judge on this folder too, as a set nobody trained on.")
+@click.option("--pictures", type=click.Path(path_type=Path), help="Draw into this folder.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Leave the models in this folder.")
+@click.option("--write", type=click.Path(path_type=Path), help="Fill the table between the markers of this page.")
+@click.option("--json", "out", type=click.Path(path_type=Path), help="Write everything into this file.")
+def command(
+    corpora: tuple[Path, ...],
+    budget: str,
+    names: tuple[str, ...],
+    splits: int,
+    seed: int,
+    others: Path | None,
+    pictures: Path | None,
+    keep: Path | None,
+    write: Path | None,
+    out: Path | None,
+) -> None:
+    """Train on each folder of CORPORA and judge on the recordings that were held out."""
+    chosen = names or (DEFAULT,)
+    for name in chosen:
+        candidate(name)
+    for folder in (*corpora, *([others] if others else [])):
+        if not folder.is_dir():
+            raise UsageError(f"{folder} is no folder", fix="give folders of recordings")
+    budget_s, machine = parse_duration(budget), describe_machine()
+    trials: list[Trial] = []
+    with tempfile.TemporaryDirectory(prefix="distill-quality-") as scratch:
+        place = keep or Path(scratch)
+        place.mkdir(parents=True, exist_ok=True)
+        for corpus in corpora:
+            finalists = chosen
+            if len(chosen) > FINALISTS:
+                screened = [_trial(corpus, name, seed, SCREEN_S, place, others, None) for name in chosen]
+                trials += screened
+                finalists = best_of(screened)
+            for name in finalists:
+                for split in range(seed, seed + splits):
+                    draw = pictures if split == seed else None
+                    trials.append(_trial(corpus, name, split, budget_s, place, others, draw))
+    text = markdown(machine, trials)
+    print(text)
+    if write is not None:
+        write_between_markers(write, SCRIPT, text)
+    if out is not None:
+        body = {"machine": machine, "trials": [vars(trial) for trial in trials]}
+        out.write_text(json.dumps(body, indent=1), encoding="utf-8")
+
+
+def best_of(trials: Sequence[Trial]) -> tuple[str, ...]:
+    """The candidates with the smallest error on held-out recordings."""
+    by_error = sorted(trials, key=lambda trial: trial.verdict["reconstruction"]["distances"]["mrstft"])
+    return tuple(trial.candidate for trial in by_error[:FINALISTS])
+
+
+def _trial(
+    corpus: Path, name: str, seed: int, budget_s: float, place: Path, others: Path | None, pictures: Path | None
+) -> Trial:
+    model = place / f"{corpus.name}-{name}-{seed}-{budget_s:.0f}s.distill"
+    options = [str(part) for key, value in candidate(name).items() for part in (f"--{key.replace('_', '-')}", value)]
+    print(f"training {model.stem}", file=sys.stderr, flush=True)
+    budget = f"{budget_s:g}s"
+    run_program(distill("train", str(corpus), "--out", str(model), "--budget", budget, "--seed", str(seed), *options))
+    return Trial(corpus.name, name, seed, budget_s, _judged(model, corpus, others, seed, pictures))
+
+
+def _judged(path: Path, corpus: Path, others: Path | None, seed: int, pictures: Path | None) -> dict[str, Any]:
+    from distill_live.cli.offline import open_model
+    from distill_live.cli.quality.judge import judge, reconstruct
+    from distill_live.cli.quality.pictures import draw_curves, draw_pairs, draw_played
+
+    model = open_model(str(path))
+    facts = model.metadata["training"]
+    held_out = [corpus / name for name in facts["held_out"] if (corpus / name).is_file()]
+    training = [corpus / name for name in facts["files"] if name not in set(facts["held_out"])]
+    found = judge(model, held_out, training, seed)
+    verdict = found.to_json()
+    if others is not None:
+        paths = sorted(path for path in others.iterdir() if path.is_file() and not path.name.startswith("."))
+        verdict["others"] = {"folder": others.name, **reconstruct(model, paths)}
+    if pictures is not None:
+        draw_pairs(pictures / f"{path.stem}-pairs.png", [p.stem for p in held_out], found.pairs)
+        draw_played(pictures / f"{path.stem}-played.png", found.sound, found.codes, model.level_names)
+        draw_curves(pictures / f"{path.stem}-curves.png", model.metadata["curves"])
+    return verdict
+
+
+# ------------------------------------------------------------------ what was found
+
+
+def markdown(machine: dict[str, Any], trials: Sequence[Trial]) -> str:
+    """Machine and tables, for ``docs/quality.md``."""
+    lines = [f"- {name}: {value}" for name, value in machine.items()]
+    lines += ["", "Recordings held out, through codes and the streaming vocoder (lower is better):", ""]
+    lines += _table(
+        "corpus, candidate, seed, s | mrstft | mel dB | lsd dB | centroid | level | ViSQOL | silence: mrstft, mel, lsd | bar",
+        [_reconstruction_row(trial) for trial in trials],
+    )
+    lines += ["", "Codes in use on them, per level, and bits per code held out:", ""]
+    lines += _table(
+        "corpus, candidate, seed | used % | perplexity | prior | unigram | bigram | contexts | load %",
+        [_codes_row(trial) for trial in trials],
+    )
+    lines += ["", "A minute of its own:", ""]
+    lines += _table(
+        "corpus, candidate, seed | Fréchet to training, held out | nearest training frame dB | usual dB | copy s "
+        "(usual) | silence s | what it does",
+        [_played_row(trial) for trial in trials],
+    )
+    return "\n".join(lines)
+
+
+def _table(head: str, rows: Sequence[str]) -> list[str]:
+    columns = head.count("|") + 1
+    return [f"| {head} |", "|" + "---|" * columns, *rows]
+
+
+def _reconstruction_row(trial: Trial) -> str:
+    found = trial.verdict["reconstruction"]
+    d, none = found["distances"], found["silence"]
+    bars = BARS.get(trial.corpus)
+    reached = "" if bars is None else _word(
+        all(d[key] <= bar for key, bar in zip(("mrstft", "mel_db", "lsd_db"), bars, strict=True))
+    )
+    score = "" if found["visqol"] is None else f"{found['visqol']:.2f}"
+    silence = f"{none['mrstft']:.2f}, {none['mel_db']:.1f}, {none['lsd_db']:.1f}"
+    return (
+        f"| {trial.corpus}, {trial.candidate}, {trial.seed}, {trial.budget_s:.0f} | {d['mrstft']:.2f} | {d['mel_db']:.1f} "
+        f"| {d['lsd_db']:.1f} | {d['centroid_percent']:.0f} % | {d['level_db']:+.1f} dB | {score} | {silence} | {reached} |"
+    )
+
+
+def _codes_row(trial: Trial) -> str:
+    use, bits = trial.verdict["use"], trial.verdict["bits"]
+
+    def row(values: Sequence[float], digits: int = 2) -> str:
+        return " ".join(f"{value:.{digits}f}" for value in values)
+
+    return (
+        f"| {trial.corpus}, {trial.candidate}, {trial.seed} | {row([u['used_percent'] for u in use], 0)} "
+        f"| {row([u['perplexity'] for u in use], 0)} | {row(bits['held_out_bits'])} | {row(bits['unigram_bits'])} "
+        f"| {row(bits['bigram_bits'])} | {row(bits['context_bits'])} "
+        f"| {trial.verdict['played']['real_time_percent']:.0f} |"
+    )
+
+
+def _played_row(trial: Trial) -> str:
+    p = trial.verdict["played"]
+
+    def or_none(value: float | None) -> str:
+        return "-" if value is None or not np.isfinite(value) else f"{value:.1f}"
+
+    return (
+        f"| {trial.corpus}, {trial.candidate}, {trial.seed} | {p['frechet_training']:.1f}, "
+        f"{or_none(p['frechet_held_out'])} | {p['to_training_db']:.1f} | {or_none(p['training_apart_db'])} to "
+        f"{or_none(p['held_out_db'])} | {p['longest_copy_s']:.1f} ({or_none(p['held_out_copy_s'])}) "
+        f"| {p['longest_silence_s']:.1f} | {trial.verdict['novelty']} |"
+    )
+
+
+def _word(reached: bool) -> str:
+    return "ok" if reached else "NOT"
+
+
+def main() -> int:
+    """``python -m distill_live.cli.quality.run``."""
+    from distill_live.cli.main import run_command
+
+    return run_command(command, sys.argv[1:], f"scripts/{SCRIPT}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
