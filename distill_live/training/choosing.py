@@ -19,7 +19,7 @@ from distill_live.prior.objective import PriorData, PriorObjective, PriorRecipe
 from distill_live.prior.recurrent import RecurrentPrior, adaptive_prior_config
 from distill_live.prior.transformer import TransformerPrior, adaptive_transformer_config
 from distill_live.training.loop import Outcome
-from distill_live.training.options import AUTO
+from distill_live.training.options import AUTO, check_prior_kind
 from distill_live.training.prior_task import PriorTask
 
 TRANSFORMER: Final = "transformer"
@@ -72,7 +72,11 @@ def choose_prior(
         codebook_size: K.
         seed: of weights, batches and dropout.
         learn: runs the loop over a task.
+
+    Raises:
+        UsageError: there is no such kind.
     """
+    check_prior_kind(kind)
     counted = counting(data, codebook_size, seed)
     counted_bits = float(counted.validate().mean())
     if kind == MARKOV:

@@ -61,8 +61,7 @@ class TrainOptions:
         _check("epochs", self.epochs, 1, MAX_EPOCHS)
         _check("seed", self.seed, 0, MAX_SEED)
         _check("threads", self.threads, 1, 1024)
-        if self.prior not in PRIOR_KINDS:
-            raise UsageError(f"there is no prior {self.prior!r}", fix=f"use {', '.join(PRIOR_KINDS)}")
+        check_prior_kind(self.prior)
         VQVAEConfig(grid=grid_named(self.grid), levels=self.levels, codebook_size=self.codebook_size or 64)
 
     def identity(self) -> dict[str, Any]:
@@ -73,6 +72,12 @@ class TrainOptions:
     @property
     def thread_count(self) -> int:
         return self.threads or usable_cores()
+
+
+def check_prior_kind(kind: str) -> None:
+    """Raise UsageError unless ``kind`` is one of ``PRIOR_KINDS``."""
+    if kind not in PRIOR_KINDS:
+        raise UsageError(f"there is no prior of kind {kind!r}", fix=f"use {', '.join(PRIOR_KINDS)}")
 
 
 def usable_cores() -> int:

@@ -18,7 +18,7 @@ from distill_live.training.choosing import Chosen, choose_prior
 from distill_live.training.loop import Loop
 from distill_live.training.machine import torch_threads
 from distill_live.training.memorisation import measure
-from distill_live.training.options import AUTO, SHORTEST_BUDGET_S, usable_cores
+from distill_live.training.options import AUTO, SHORTEST_BUDGET_S, check_prior_kind, usable_cores
 from distill_live.training.progress import Notice, OnEvent
 from distill_live.training.run import FINISH_SHARE, Trained
 from distill_live.training.stopping import Limits
@@ -40,7 +40,9 @@ def retrain_prior(
     Raises:
         ModelFileError: the file is not a good model, or cannot be written.
         TrainingError: it holds no codes to learn from, or the budget is too short.
+        UsageError: there is no prior of that kind.
     """
+    check_prior_kind(kind)
     if budget_s < SHORTEST_BUDGET_S:
         raise TrainingError(f"a budget of {budget_s:g} s is too short", fix=f"use {SHORTEST_BUDGET_S:g}s or more")
     started = time.monotonic()

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-Reason = Literal["epochs", "budget", "interrupted", "converged"]
+Reason = Literal["epochs", "budget", "interrupted", "converged", "counted"]
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,28 @@ import pytest
 import torch
 
 from distill_live.prior.base import PriorConfig
+from distill_live.prior.markov import MarkovPrior
+from distill_live.prior.markov_live import MarkovConfig
 from distill_live.prior.network import Prior, build_prior
 from distill_live.prior.objective import PriorData
 from distill_live.prior.recurrent import RecurrentConfig
+from distill_live.prior.transformer import TransformerConfig
 
 CASES: dict[str, list[PriorConfig]] = {
     "recurrent": [
         RecurrentConfig(1, 3, 16, hidden=24, layers=2, embedding=12, depth=16),
         RecurrentConfig(2, 2, 32, hidden=32, layers=1, embedding=8, depth=12),
         RecurrentConfig(8, 3, 16, hidden=40, layers=1, embedding=8, depth=12),
+    ],
+    "transformer": [
+        TransformerConfig(1, 3, 16, width=24, layers=2, heads=4, window=6, embedding=12, depth=16),
+        TransformerConfig(2, 2, 32, width=32, layers=1, heads=2, window=40, embedding=8, depth=12),
+        TransformerConfig(8, 3, 16, width=40, layers=1, heads=1, window=10, embedding=8, depth=12),
+    ],
+    "markov": [
+        MarkovConfig(1, 3, 6, columns=400, pieces=3),
+        MarkovConfig(2, 2, 8, columns=400, pieces=1),
+        MarkovConfig(8, 3, 6, columns=400, pieces=2),
     ],
 }
 """Every kind of prior with configs of 1, 2 and 8 rows; a kind without an entry fails ``test_every_kind_has_cases``."""
@@ -56,13 +69,22 @@ def melody() -> PriorData:
 
 
 def fresh(config: PriorConfig, seed: int = 3) -> Prior[Any]:
-    """A prior with lively random weights, so that its logits differ."""
+    """A prior with lively random weights, so that its logits differ; the counting one has counted a random walk."""
+    if isinstance(config, MarkovConfig):
+        return MarkovPrior.counted_from(walks(config, seed), config.codebook_size).eval()
     torch.manual_seed(seed)
     prior = build_prior(config.to_json()).eval()
     with torch.no_grad():
         for parameter in prior.parameters():
             parameter.mul_(1.5)
     return prior
+
+
+def walks(config: MarkovConfig, seed: int) -> list[Any]:
+    """Grids whose codes go a step up or stay."""
+    shape = (config.columns, config.rows, config.levels)
+    steps = np.random.default_rng(seed).integers(0, 2, shape)
+    return np.array_split((np.cumsum(steps, axis=0) % config.codebook_size).astype(np.int16), config.pieces)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,84 @@
+"""What the quality bench writes of what it found; the judging itself is ``test_judge``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from distill_live.cli.quality.candidates import CANDIDATES, candidate
+from distill_live.cli.quality.judge import Played
+from distill_live.cli.quality.run import Trial, best_of, command, markdown
+from distill_live.errors import UsageError
+from distill_live.training.options import TrainOptions
+
+
+def verdict(mrstft: float = 1.5, mel_db: float = 4.0) -> dict[str, Any]:
+    found = {"mrstft": mrstft, "mel_db": mel_db, "lsd_db": 5.0, "centroid_percent": 7.0, "level_db": -1.0}
+    return {
+        "reconstruction": {"recordings": 2, "distances": found, "silence": found, "visqol": None},
+        "use": [{"name": "Structure", "used_percent": 90.0, "perplexity": 40.0, "dead": 0}],
+        "bits": {name: [2.5] for name in ("held_out_bits", "unigram_bits", "bigram_bits", "context_bits")},
+        "played": {
+            "frechet_training": 20.0,
+            "frechet_held_out": None,
+            "to_training_db": 5.0,
+            "training_apart_db": float("nan"),
+            "held_out_db": 6.0,
+            "longest_copy_s": 1.0,
+            "held_out_copy_s": None,
+            "longest_silence_s": 0.0,
+            "real_time_percent": 20.0,
+        },
+        "novelty": "new",
+    }
+
+
+def played(to_training: float, apart: float, held_out: float | None) -> Played:
+    return Played(1.0, 1.0, to_training, apart, held_out, 0.0, 0.0, 0.0, 0, -20.0, 20.0)
+
+
+@pytest.mark.parametrize("name", sorted(CANDIDATES))
+def test_every_candidate_is_a_way_to_train(name):
+    TrainOptions(**candidate(name))
+
+
+def test_a_candidate_that_there_is_not_is_one_sentence():
+    with pytest.raises(UsageError, match="bands"):
+        candidate("best")
+
+
+def test_the_tables_have_a_row_for_each_training_and_say_whether_the_bar_is_reached():
+    trials = [
+        Trial("beats", "default", 1, 300.0, verdict()),
+        Trial("beats", "bands", 1, 300.0, verdict(mel_db=5.6)),
+        Trial("tabla", "default", 2, 300.0, verdict()),
+    ]
+    text = markdown({"machine": "here"}, trials)
+    rows = [line for line in text.splitlines() if line.startswith("| beats, default, 1, 300")]
+    assert len(rows) == 1
+    assert rows[0].endswith("| ok |")
+    assert "| NOT |" in next(line for line in text.splitlines() if line.startswith("| beats, bands, 1, 300"))
+    assert sum(line.startswith("| tabla, default, 2") for line in text.splitlines()) == 3
+    for line in text.splitlines():
+        assert "nan" not in line
+
+
+def test_the_best_are_those_with_the_smallest_error():
+    trials = [Trial("beats", name, 1, 60.0, verdict(error)) for name, error in (("a", 2.0), ("b", 1.0), ("c", 1.5))]
+    assert best_of(trials) == ("b", "c")
+
+
+def test_novelty_is_said_in_words():
+    assert played(2.0, 4.0, 6.0).novelty.startswith("copies: 50 %")
+    assert played(5.0, 4.0, 6.0).novelty.startswith("new")
+    assert played(7.0, 4.0, 6.0).novelty.startswith("leaves")
+    assert played(5.0, 4.0, None).novelty.startswith("5.0 dB from its corpus")
+
+
+def test_a_folder_that_is_none_is_one_sentence(tmp_path: Path):
+    result = CliRunner().invoke(command, [str(tmp_path / "none")])
+    assert isinstance(result.exception, UsageError)
+    assert "is no folder" in str(result.exception)

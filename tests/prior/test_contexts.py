@@ -1,0 +1,129 @@
+"""Counts of every context length, held against counting by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from distill_live.errors import CorpusError
+from distill_live.prior.contexts import DEPTH, OCTAVES, ContextCounts, hashed, history_of, sources
+from distill_live.prior.order import BEGIN
+
+
+def walk(columns: int, seed: int, codebook_size: int = 5, levels: int = 2, rows: int = 2) -> Any:
+    """Level 0 steps up or stays; the others follow it most of the time."""
+    rng = np.random.default_rng(seed)
+    grid = np.zeros((columns, rows, levels), np.int64)
+    grid[:, :, 0] = np.cumsum(rng.integers(0, 2, (columns, rows)), axis=0) % codebook_size
+    for level in range(1, levels):
+        stray = rng.random((columns, rows)) < 0.2
+        own = rng.integers(0, codebook_size, (columns, rows))
+        grid[:, :, level] = np.where(stray, own, (grid[:, :, 0] + level) % codebook_size)
+    return grid.astype(np.int16)
+
+
+def context(grid: Any, w: int, row: int, level: int, length: int) -> tuple[int, ...]:
+    """The codes of a context, read one by one; the row is part of every context but the empty one."""
+    found = [row] if length else []
+    for source in sources(level)[:length]:
+        there = w - source.back >= 0 and row - source.below >= 0
+        found.append(int(grid[w - source.back, row - source.below, source.level]) if there else BEGIN)
+    return tuple(found)
+
+
+def by_hand(counts: ContextCounts, grids: Any, grid: Any, w: int, row: int, level: int) -> Any:
+    """The interpolated probabilities of one place, from dictionaries."""
+    found = np.full(counts.codebook_size, 1.0 / counts.codebook_size)
+    for length in range(DEPTH + 1):
+        wanted = context(grid, w, row, level, length)
+        seen: Counter[int] = Counter()
+        for g in grids:
+            for v, r in np.ndindex(g.shape[:2]):
+                if context(g, v, r, level, length) == wanted:
+                    seen[int(g[v, r, level])] += 1
+        total = sum(seen.values())
+        if not total:
+            break
+        weight = counts.weights[level, length, min(int(np.log2(total)), OCTAVES - 1)]
+        share = np.array([seen[code] / total for code in range(counts.codebook_size)])
+        found = (1.0 - weight) * found + weight * share
+    return found
+
+
+def test_probabilities_are_those_counted_by_hand():
+    grids, new = [walk(40, 1), walk(25, 2)], walk(12, 3)
+    counts = ContextCounts(grids, 5)
+    for level in range(2):
+        contexts = hashed(history_of(new), level)
+        surprise = []
+        for w, row in np.ndindex(new.shape[:2]):
+            found = counts.probabilities([c[w, row] for c in contexts], level)
+            assert found == pytest.approx(by_hand(counts, grids, new, w, row, level), abs=1e-12)
+            assert found.sum() == pytest.approx(1.0)
+            surprise.append(-np.log2(found[new[w, row, level]]))
+        assert counts.bits([new])[level] == pytest.approx(np.mean(surprise))
+
+
+def test_a_random_source_costs_what_it_must_and_a_regular_one_almost_nothing():
+    rng = np.random.default_rng(4)
+    noise = [rng.integers(0, 16, (300, 1, 1)).astype(np.int16) for _ in range(4)]
+    assert ContextCounts(noise[:3], 16).bits(noise[3:])[0] == pytest.approx(4.0, abs=0.1)
+    wave = np.tile(np.array([0, 3, 1, 3], np.int16), 100).reshape(-1, 1, 1)
+    assert ContextCounts([wave], 16).bits([wave])[0] < 0.1
+
+
+def test_longer_contexts_are_used_where_they_tell():
+    """After a 1 comes what stood before it: a bigram cannot know that."""
+    rng = np.random.default_rng(5)
+    pairs = rng.integers(2, 6, 400)
+    line = np.stack([pairs, np.ones(400, np.int64), pairs], axis=1).reshape(-1, 1, 1).astype(np.int16)
+    counts = ContextCounts([line[:900]], 6)
+    assert counts.bits([line[900:]])[0] < (np.log2(4) + 0.4) / 3 + 0.35
+
+
+def test_fitted_weights_are_better_than_blind_ones():
+    grids, new = [walk(150, seed, codebook_size=12) for seed in range(4)], [walk(150, 9, codebook_size=12)]
+    fitted = ContextCounts(grids, 12)
+    blind = ContextCounts(grids, 12, np.full_like(fitted.weights, 0.5))
+    assert (fitted.bits(new) < blind.bits(new)).all()
+    assert ((fitted.weights > 0.0) & (fitted.weights < 1.0)).all()
+    assert (ContextCounts(grids, 12).weights == fitted.weights).all()
+
+
+def test_a_context_hears_neither_its_own_code_nor_later_ones():
+    grid = walk(10, 6)
+    for level in range(2):
+        before = hashed(history_of(grid), level)
+        other = grid.copy()
+        other[5, 1, level:] = (other[5, 1, level:] + 1) % 5
+        other[6:] = 0
+        after = hashed(history_of(other), level)
+        assert all((a[:5] == b[:5]).all() and (a[5] == b[5]).all() for a, b in zip(before, after, strict=True))
+
+
+def test_rows_are_counted_apart():
+    grid = np.zeros((60, 2, 1), np.int16)
+    grid[:, 1] = 1
+    counts = ContextCounts([grid], 2)
+    first, second = hashed(history_of(grid), 0)[2][30]
+    assert first != second
+    assert counts.bits([grid])[0] < 0.1
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5])
+def test_a_handful_of_columns_is_enough(columns):
+    counts = ContextCounts([walk(columns, 7)], 5)
+    assert np.isfinite(counts.bits([walk(20, 8)])).all()
+
+
+def test_nothing_to_count_is_one_sentence():
+    with pytest.raises(CorpusError, match="no training codes"):
+        ContextCounts([np.zeros((0, 1, 1), np.int16)], 4)
+
+
+def test_nothing_to_judge_is_no_number():
+    counts = ContextCounts([walk(30, 1)], 5)
+    assert np.isnan(counts.bits([])).all()
