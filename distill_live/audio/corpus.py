@@ -22,6 +22,7 @@ from distill_live.errors import AudioFileError, CorpusError
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int, str], None]  # files done, files in all, name of the one just done
 
+_DULL_HZ: Final = 32_000  # a lower sample rate takes away what a listener would miss
 _HOP_S: Final = 0.01  # sounding time is counted in pieces of this length
 
 
@@ -191,6 +192,10 @@ def _used_part(path: Path, most_s: float, sample_rate: int | None) -> tuple[Floa
     notes: list[str] = []
     if not sound.whole:
         notes.append(f"only its first {spoken_time(sound.seconds)} are used")
+    if sound.source_rate < _DULL_HZ:
+        notes.append(f"at {sound.source_rate / 1e3:g} kHz nothing sounds above {sound.source_rate / 2e3:g} kHz")
+    if len(sound.samples) > 2:
+        notes.append(f"{len(sound.samples)} channels are mixed to one")
     if _is_clipped(sound.samples):
         notes.append("clipped")
     if abs(offset) > 0.005:

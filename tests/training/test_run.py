@@ -10,14 +10,11 @@ import pytest
 import soundfile
 import torch
 
-from distill_live.audio.batches import BatchConfig
-from distill_live.audio.segments import SegmentConfig
 from distill_live.errors import CorpusError, DistillError, TrainingError, UsageError
 from distill_live.models.file import read_model
 from distill_live.models.playable import load_playable
 from distill_live.models.transcode import decode_sound, encode_mel, encode_sound
 from distill_live.signals import StopFlag
-from distill_live.training import codec_task
 from distill_live.training.options import TrainOptions
 from distill_live.training.progress import Event, Notice, Progress
 from distill_live.training.retrain import retrain_prior
@@ -30,14 +27,7 @@ torch.set_num_threads(1)  # two threads beside other work are slower than one
 QUICK = TrainOptions(epochs=1, threads=1, seed=3)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def small_portions():
-    """Epochs of four small batches: what is tested here does not depend on how much is learned."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codec_task, "BATCHES", BatchConfig(size=4, segments=SegmentConfig(length=64, overhang=16)))
-        patch.setattr(codec_task, "FEWEST_STEPS", 4)
-        patch.setattr(codec_task, "MOST_STEPS", 4)
-        yield
+pytestmark = pytest.mark.usefixtures("small_portions")  # nothing here depends on how much is learned
 
 
 @pytest.fixture(scope="module")
