@@ -18,6 +18,7 @@ from distill_live.errors import DistillError
 COMMANDS: Final = {
     "train": "Train a model on a folder of recordings.",
     "prior": "Train a model's prior again, from the model file alone.",
+    "add": "Add recordings to a model that is trained already.",
     "render": "Render a performance to a file, faster than real time.",
     "play": "Play a model live, under OSC and MIDI control.",
     "replay": "Render a take again from its log, bit for bit, or varied.",

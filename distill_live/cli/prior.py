@@ -28,8 +28,8 @@ def command(model: str, budget: str, kind: str, seed: int, as_json: bool) -> Non
     from distill_live.cli.training_view import view
     from distill_live.models.library import resolve
     from distill_live.signals import StopFlag, stop_on_signals
-    from distill_live.training.retrain import retrain_prior
+    from distill_live.training.retrain import Course, retrain_prior
 
     path = resolve(model)
     with stop_on_signals(StopFlag()) as stop:
-        retrain_prior(path, view(as_json), budget_s, seed, stop, kind=kind)
+        retrain_prior(path, view(as_json), Course(budget_s, seed, kind=kind), stop)

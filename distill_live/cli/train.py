@@ -9,6 +9,8 @@ import click
 
 from distill_live.cli.durations import parse_duration
 
+FACTORY = "factory"
+
 
 @click.command(
     "train",
@@ -16,6 +18,7 @@ from distill_live.cli.durations import parse_duration
 Example:
   distill-live train my-sounds --out mine.distill
   distill-live train my-sounds --out "night drones" --budget 10m
+  distill-live train my-sounds --out mine.distill --preset good --from factory
   distill-live train my-sounds --out mine.distill --epochs 40 --seed 7 --threads 2
   distill-live train my-sounds --out mine.distill --resume""",
 )
@@ -29,6 +32,8 @@ Example:
 @click.option("--grid", default="frames", show_default=True, help="frames, bands or reference: fine to coarse in time.")
 @click.option("--codebook-size", type=int, help="Codes in each level, a power of two; the corpus decides otherwise.")
 @click.option("--prior", default="auto", show_default=True, help="auto, recurrent, transformer or markov.")
+@click.option("--preset", metavar="NAME", help="quick, good or best: so much learning, however long it takes here.")
+@click.option("--from", "start", metavar="MODEL", help="Begin as this model's codec (factory: the one that came along).")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same name.")
 @click.option("--threads", type=int, help="Cores to use; all of them otherwise.")
@@ -42,6 +47,8 @@ def command(
     grid: str,
     codebook_size: int | None,
     prior: str,
+    preset: str | None,
+    start: str | None,
     seed: int,
     resume: bool,
     threads: int | None,
@@ -54,12 +61,24 @@ def command(
 
     be_polite()  # before torch is loaded
     from distill_live.cli.training_view import view
-    from distill_live.models.library import place_for
+    from distill_live.models.library import place_for, resolve
     from distill_live.signals import StopFlag, stop_on_signals
     from distill_live.training.options import TrainOptions
     from distill_live.training.run import train_model
 
-    options = TrainOptions(budget_s, epochs, levels, grid, codebook_size, prior, seed, threads, resume)
+    options = TrainOptions(
+        budget_s=budget_s,
+        epochs=epochs,
+        levels=levels,
+        grid=grid,
+        codebook_size=codebook_size,
+        prior=prior,
+        seed=seed,
+        threads=threads,
+        resume=resume,
+        preset=preset,
+        start=None if start is None else resolve(None if start == FACTORY else start),
+    )
     path = place_for(out)
     with stop_on_signals(StopFlag()) as stop:
         train_model(corpus, path, options, view(as_json), stop, started)

@@ -42,16 +42,18 @@ class CodecTask:
         mels: what is learned from, each ``[n_mels, frames]`` in dB.
         judged: what is held out; when there is nothing, the training mels themselves.
         seed: of batches, codebooks and the replacement of dead codes.
+        fresh: it knows nothing yet and is fitted to the mels here; False where it begins as another model.
     """
 
     name = "codec"
     unit = "dB"
 
-    def __init__(self, model: ConvVQVAE, mels: Sequence[Tensor], judged: Sequence[Tensor], seed: int) -> None:
+    def __init__(self, model: ConvVQVAE, mels: Sequence[Tensor], judged: Sequence[Tensor], seed: int, fresh: bool = True) -> None:
         self.model, self.mels, self.seed = model, list(mels), seed
         self.judged = _first_frames(judged or mels, MOST_JUDGED_FRAMES)
         self.objective = CodecObjective(model)
-        self.objective.prepare(self.mels)
+        if fresh:
+            self.objective.prepare(self.mels)
         self.optimizer = self.objective.optimiser()
         self.batch = training_batches(self.mels, BATCHES, seed)
         self.codebooks_at = _NEVER

@@ -191,19 +191,21 @@ class Loop:
         return self.step // self.task.steps_per_epoch + 1
 
     def _may_go_on(self) -> bool:
-        """A finished stage goes on when it is now asked for more epochs, never because there is time left."""
-        return self.finished == "epochs" and self._epochs_left() != 0
+        """A finished stage goes on when it is now asked for more steps, never because there is time left."""
+        return self.finished in ("epochs", "steps") and self._steps_in_all() != self.step
 
-    def _epochs_left(self) -> int | None:
-        if self.limits.epochs is None:
-            return None
-        return max(0, self.limits.epochs - self.step // self.task.steps_per_epoch)
+    def _steps_in_all(self) -> int | None:
+        """What epochs and steps allow, whichever is less; None without such a limit."""
+        epochs, steps = self.limits.epochs, self.limits.steps
+        limits = [] if epochs is None else [epochs * self.task.steps_per_epoch]
+        limits += [] if steps is None else [steps]
+        return max(self.step, min(limits)) if limits else None
 
     def _done(self) -> Reason | None:
         if self.stop.is_set():
             return "interrupted"
-        if self._epochs_left() == 0:
-            return "epochs"
+        if self._steps_in_all() == self.step:
+            return "steps" if self.limits.steps is not None and self.step >= self.limits.steps else "epochs"
         left_s = self.limits.left_s()
         if left_s is not None and self.step > 0 and left_s < self._mean_step_s() + self._epoch_end_s:
             return "budget"
@@ -276,10 +278,10 @@ class Loop:
         )
 
     def _progress(self) -> float:
-        """How much of the run is over, by epochs or by the clock, whichever is further; 0 without limits."""
+        """How much of the run is over, by steps or by the clock, whichever is further; 0 without limits."""
         shares = [0.0]
-        if self.limits.epochs:
-            shares.append(self.step / (self.limits.epochs * self.task.steps_per_epoch))
+        if in_all := self._steps_in_all():
+            shares.append(self.step / in_all)
         if (left_s := self.limits.left_s()) is not None:
             done_s = self._seconds()
             shares.append(done_s / max(done_s + left_s, 1e-9))
@@ -292,11 +294,11 @@ class Loop:
         return sum(self._step_s) / max(1, len(self._step_s))
 
     def _eta_s(self) -> float | None:
-        """Until the deadline or the last epoch, whichever comes first; it may converge earlier."""
+        """Until the deadline or the last step, whichever comes first; it may converge earlier."""
         times = []
         if (left_s := self.limits.left_s()) is not None:
             times.append(left_s)
-        if self.limits.epochs is not None:
-            per_epoch = self.task.steps_per_epoch * self._mean_step_s() + self._epoch_end_s
-            times.append(per_epoch * (self.limits.epochs - self.step / self.task.steps_per_epoch))
+        if (in_all := self._steps_in_all()) is not None:
+            per_step = self._mean_step_s() + self._epoch_end_s / self.task.steps_per_epoch
+            times.append(per_step * (in_all - self.step))
         return round(max(0.0, min(times)), 1) if times else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from distill_live.codec.config import DEFAULT_GRID, VQVAEConfig, grid_named
@@ -19,6 +20,7 @@ MAX_SEED: Final = 2**31 - 1
 MAX_EPOCHS: Final = 100_000
 AUTO: Final = "auto"
 PRIOR_KINDS: Final = (AUTO, "recurrent", "transformer", "markov")
+PRESETS: Final = {"quick": 150, "good": 600, "best": 2400}  # steps of the codec
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,9 @@ class TrainOptions:
 
     Attributes:
         budget_s: wall-clock seconds for everything, 5 and up; None for no such limit.
-        epochs: of the codec, and at most of the prior; None for no such limit. With neither, five minutes.
+        epochs: of the codec, and at most of the prior; None for no such limit.
+        preset: a name of ``PRESETS``: so many steps of the codec, and the prior until it learns no more. With none of the
+            three, five minutes.
         levels: 2 to 4.
         grid: a name of ``codec.config.GRIDS``.
         codebook_size: a power of two; None lets the corpus decide.
@@ -35,12 +39,13 @@ class TrainOptions:
         seed: of everything random.
         threads: None for all cores.
         resume: go on with an interrupted run.
+        start: a model file whose codec this one begins as; None for a fresh one.
 
     Raises:
         UsageError: when a value is out of its range.
 
-    >>> TrainOptions().budget_s, TrainOptions(epochs=3).budget_s
-    (300.0, None)
+    >>> TrainOptions().budget_s, TrainOptions(epochs=3).budget_s, TrainOptions(preset="good").codec_steps
+    (300.0, None, 600)
     """
 
     budget_s: float | None = None
@@ -52,22 +57,31 @@ class TrainOptions:
     seed: int = 0
     threads: int | None = None
     resume: bool = False
+    preset: str | None = None
+    start: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.budget_s is None and self.epochs is None:
+        if self.budget_s is None and self.epochs is None and self.preset is None:
             object.__setattr__(self, "budget_s", DEFAULT_BUDGET_S)
         if self.budget_s is not None and not SHORTEST_BUDGET_S <= self.budget_s <= LONGEST_BUDGET_S:
             raise UsageError(f"a budget of {self.budget_s:g} s is not possible", fix="use 5s to 168h")
         _check("epochs", self.epochs, 1, MAX_EPOCHS)
         _check("seed", self.seed, 0, MAX_SEED)
         _check("threads", self.threads, 1, 1024)
+        if self.preset is not None and self.preset not in PRESETS:
+            raise UsageError(f"there is no preset {self.preset!r}", fix=f"use {', '.join(PRESETS)}")
         check_prior_kind(self.prior)
         VQVAEConfig(grid=grid_named(self.grid), levels=self.levels, codebook_size=self.codebook_size or 64)
 
     def identity(self) -> dict[str, Any]:
         """What must be the same for a run to be resumed."""
         names = ("levels", "grid", "codebook_size", "prior", "seed")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | {"start": self.start and str(self.start)}
+
+    @property
+    def codec_steps(self) -> int | None:
+        """How many steps the codec is trained at most."""
+        return None if self.preset is None else PRESETS[self.preset]
 
     @property
     def thread_count(self) -> int:

@@ -19,21 +19,23 @@ from typing import Any, Final
 
 import torch
 
-from distill_live.audio.corpus import scan_corpus
+from distill_live.audio.corpus import scan_corpus, spoken_time
 from distill_live.codec.model import ConvVQVAE
 from distill_live.models.file import SavedGrid
 from distill_live.signals import StopFlag
 from distill_live.training.assemble import Learned, encode_corpus, prior_data, save_learned
 from distill_live.training.choosing import Chosen, choose_prior, counting
 from distill_live.training.codec_task import CodecTask
+from distill_live.training.estimate import estimates
 from distill_live.training.loop import Loop, Outcome
 from distill_live.training.machine import torch_threads
 from distill_live.training.material import Material, codec_config, load_material, remarks
 from distill_live.training.memorisation import measure
-from distill_live.training.options import TrainOptions
+from distill_live.training.options import PRESETS, TrainOptions
 from distill_live.training.prior_task import PriorTask
 from distill_live.training.progress import Notice, OnEvent, ProgressLog
 from distill_live.training.stopping import Limits
+from distill_live.training.warmstart import begin_as
 from distill_live.training.workdir import WorkFolder, fingerprint
 
 CODEC_SHARE: Final = 0.75  # of what is left after scanning: a minute of sound taught the prior all it can in 10 s
@@ -123,16 +125,31 @@ class _Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.options.seed)
             model = ConvVQVAE(config)
+        if self.options.start is not None:
+            begin_as(model, self.options.start)
+            self._say("report", "codec", f"the codec begins as that of {self.options.start}")
         mels, judged = ([torch.from_numpy(mel) for mel in part] for part in (material.training, material.held_out))
-        task = CodecTask(model, mels, judged, self.options.seed)
+        task = CodecTask(model, mels, judged, self.options.seed, fresh=self.options.start is None)
         text = f"codec: {config.levels} levels of {config.codebook_size} codes, grid {config.grid.name}"
         self._say("stage", "codec", text, config=config.to_json())
-        limits = Limits(self.options.epochs, self._deadline(CODEC_SHARE))
+        if self.options.preset is not None and not self.options.resume:
+            self._estimate(task, material)
+        limits = Limits(self.options.epochs, self._deadline(CODEC_SHARE), self.options.codec_steps)
         loop = self._loop(task, limits, lambda: self._save_early(task, material))
         outcome = loop.run()
         if not task.objective.has_codebooks:
             task.set_codebooks(loop.step)
         return task, outcome
+
+    def _estimate(self, task: CodecTask, material: Material) -> None:
+        """Say how long each preset takes here."""
+        columns = material.vectors(task.model.config.grid) // task.model.config.grid.rows
+        spent_s = time.monotonic() - self.started
+        found = estimates(task, columns, self.options.seed, spent_s, self.options.prior)
+        lines = [f"{name}: {PRESETS[name]} steps, about {spoken_time(seconds)}" for name, seconds in found.items()]
+        mine = spoken_time(found[self.options.preset or "good"])
+        text = f"about {mine} on this machine"
+        self._say("report", "codec", text, lines=lines, estimates_s={k: round(v, 1) for k, v in found.items()})
 
     def _loop(self, task: CodecTask | PriorTask, limits: Limits, after_epoch: Callable[[], None]) -> Loop:
         loop = Loop(task, self.work.path, limits, self.log, self.stop, after_epoch)

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-Reason = Literal["epochs", "budget", "interrupted", "converged", "counted"]
+Reason = Literal["epochs", "budget", "interrupted", "converged", "counted", "steps"]
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,13 @@ class Limits:
     """What ends a stage; whichever comes first.
 
     Attributes:
-        epochs: how many in all, those before a resume included; None for no limit.
+        epochs, steps: how many in all, those before a resume included; None for no limit.
         deadline: a reading of ``time.monotonic()``; None for no limit.
     """
 
     epochs: int | None = None
     deadline: float | None = None
+    steps: int | None = None
 
     def left_s(self) -> float | None:
         """Seconds until the deadline, at least 0; None without one."""

@@ -15,9 +15,9 @@ from distill_live.models.file import read_model
 from distill_live.models.playable import load_playable
 from distill_live.models.transcode import decode_sound, encode_mel, encode_sound
 from distill_live.signals import StopFlag
-from distill_live.training.options import TrainOptions
+from distill_live.training.options import PRESETS, TrainOptions
 from distill_live.training.progress import Event, Notice, Progress
-from distill_live.training.retrain import retrain_prior
+from distill_live.training.retrain import Course, add_recordings, retrain_prior
 from distill_live.training.run import train_model
 from distill_live.training.workdir import work_folder
 from tests.fixtures import tiny_model_file
@@ -213,6 +213,7 @@ def test_a_folder_that_cannot_be_learned_from_is_one_sentence_and_leaves_nothing
         {"epochs": 0},
         {"seed": -1},
         {"threads": 0},
+        {"preset": "superb"},
     ],
 )
 def test_options_out_of_range_are_refused_before_anything_is_read(bad):
@@ -224,13 +225,91 @@ def test_the_prior_is_trained_again_from_the_file_alone(trained, tmp_path):
     out = tmp_path / "a.distill"
     out.write_bytes(trained[0].read_bytes())
     before = load_playable(out)
-    retrain_prior(out, lambda event: None, budget_s=5, seed=9, threads=1)
+    retrain_prior(out, lambda event: None, Course(budget_s=5, seed=9, threads=1))
     after = load_playable(out)
     old, new = weights_of(trained[0]), weights_of(out)
     assert all(np.array_equal(old[n], new[n]) for n in old if not n.startswith("prior."))
     assert any(not np.array_equal(old[n], new[n]) for n in old if n.startswith("prior."))
     assert after.sha256 != before.sha256
     assert [g.name for g in after.grids] == [g.name for g in before.grids]
+
+
+def test_recordings_are_added_and_what_was_known_stays(trained, tmp_path):
+    out = tmp_path / "copy.distill"
+    out.write_bytes(trained[0].read_bytes())
+    before = read_model(out)
+    folder = write_corpus(tmp_path / "more", files=6)
+    (folder / "tone-5.wav").rename(folder / "new.wav")  # the others are known by their names
+    events: list[Event] = []
+    add_recordings(out, folder, events.append, Course(budget_s=8, seed=9, threads=1))
+    after = read_model(out)
+    names = [grid.name for grid in after.grids]
+    assert sorted(names) == sorted([*(grid.name for grid in before.grids), "new.wav"])
+    assert after.metadata["training"]["files"][-1] == "new.wav"
+    for name in before.tensors:
+        if name.startswith(("codec.", "codebooks")):
+            assert np.array_equal(before.tensors[name], after.tensors[name])
+    texts = [event.text for event in events if isinstance(event, Notice)]
+    assert any("dB off on the new sounds" in text for text in texts)
+    assert load_playable(out).sound("new.wav" if "new.wav" in names else "new") is not None
+
+
+def test_sounds_that_are_strange_to_the_codec_are_said_to_be(trained, tmp_path):
+    out, folder = tmp_path / "copy.distill", tmp_path / "noise"
+    out.write_bytes(trained[0].read_bytes())
+    folder.mkdir()
+    for number in range(4):
+        noise = np.random.default_rng(number).uniform(-0.9, 0.9, 96_000)
+        soundfile.write(folder / f"{number}.wav", noise * (np.arange(96_000) % 9600 < 300), 48000)
+    events: list[Event] = []
+    add_recordings(out, folder, events.append, Course(budget_s=8, threads=1, kind="markov"))
+    data = next(e.data for e in events if isinstance(e, Notice) and "added_db" in e.data)
+    warned = any(e.type == "warning" for e in events if isinstance(e, Notice))
+    assert warned == (data["added_db"] > 1.5 * data["held_out_db"])
+
+
+def test_adding_a_folder_without_sound_changes_nothing(trained, tmp_path):
+    out = tmp_path / "copy.distill"
+    out.write_bytes(trained[0].read_bytes())
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CorpusError):
+        add_recordings(out, tmp_path / "empty", lambda event: None)
+    assert out.read_bytes() == trained[0].read_bytes()
+
+
+def test_a_codec_begins_as_that_of_another_model(corpus, trained, tmp_path):
+    begun = TrainOptions(epochs=1, threads=1, seed=3, start=trained[0])
+    events: list[Event] = []
+    train_model(corpus, tmp_path / "a.distill", begun, events.append)
+    first = [e.held_out for e in events if isinstance(e, Progress) and e.stage == "codec" and e.held_out is not None]
+    plain = [e.held_out for e in trained[1] if isinstance(e, Progress) and e.stage == "codec" and e.held_out is not None]
+    assert first[0] < plain[0]
+
+
+def test_a_model_on_another_grid_cannot_be_begun_from(corpus, trained, tmp_path):
+    with pytest.raises(TrainingError, match="its grid is frames, not bands"):
+        train_model(corpus, tmp_path / "a.distill", TrainOptions(epochs=1, grid="bands", start=trained[0]), print)
+
+
+def test_a_preset_is_so_many_steps_and_says_how_long_it_takes_here(corpus, tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "quick", 6)
+    events: list[Event] = []
+    train_model(corpus, tmp_path / "a.distill", TrainOptions(preset="quick", threads=1), events.append)
+    training = load_playable(tmp_path / "a.distill").metadata["training"]
+    assert (training["codec"]["steps"], training["codec"]["ended"]) == (6, "steps")
+    assert training["reproducible"]
+    found = next(e.data["estimates_s"] for e in events if isinstance(e, Notice) and "estimates_s" in e.data)
+    assert set(found) == set(PRESETS)
+    assert 0.0 < found["quick"] < found["good"] < found["best"]
+
+
+def test_an_estimate_changes_nothing(corpus, tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "quick", 4)
+    for name in ("a", "b"):
+        if name == "b":
+            monkeypatch.setattr("distill_live.training.run.estimates", lambda *_: dict.fromkeys(PRESETS, 1.0))
+        train_model(corpus, tmp_path / f"{name}.distill", TrainOptions(preset="quick", threads=1), lambda event: None)
+    assert same(tmp_path / "a.distill", tmp_path / "b.distill")
 
 
 def test_a_recording_goes_through_the_codes_and_comes_back_as_long_as_it_was(trained, corpus, tmp_path):
