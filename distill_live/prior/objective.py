@@ -150,6 +150,7 @@ class PriorObjective:
         self.recipe = recipe
         self.seed = seed
         self.baseline = MarkovBaseline(data.train, prior.config.codebook_size)
+        self.rank, self.size = 0, 1  # of a team whose batches interlace
 
     def begin(self) -> None:
         """Let a fresh prior begin where counting ends: at the unigram, not at chance."""
@@ -167,11 +168,12 @@ class PriorObjective:
 
     def loss(self, step: int) -> Tensor:
         """Mean cross-entropy of the step's batch, in nats per code."""
-        batch = draw_batch(self.data, self.recipe, self.seed, step)
+        number = step * self.size + self.rank
+        batch = draw_batch(self.data, self.recipe, self.seed, number)
         device = next(self.prior.parameters()).device
         self.prior.train()
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(self.seed * 1_000_003 + step)
+            torch.manual_seed(self.seed * 1_000_003 + number)
             logits = self.prior(batch.previous.to(device), batch.columns.to(device))
         return nn.functional.cross_entropy(
             logits.flatten(0, -2), batch.columns.to(device).flatten(), ignore_index=NO_CODE

@@ -58,13 +58,21 @@ class CodecTask:
         self.batch = training_batches(self.mels, BATCHES, seed)
         self.codebooks_at = _NEVER
         self.steps_per_epoch = steps_per_epoch(sum(mel.shape[-1] for mel in self.mels), BATCHES)
+        self.rank, self.size = 0, 1
+
+    @property
+    def module(self) -> ConvVQVAE:
+        return self.model
+
+    def take_share(self, rank: int, size: int) -> None:
+        self.rank, self.size = rank, size
 
     def train_step(self, step: int, progress: float) -> float:
         if self.objective.wants_codebooks(progress):
             self.set_codebooks(step)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed * 1_000_003 + step)  # dead codes are replaced at random
-            figures = self.objective.step(self.optimizer, self.batch(step), progress)
+            figures = self.objective.step(self.optimizer, self.batch(step * self.size + self.rank), progress)
         return figures["loss"]
 
     def set_codebooks(self, step: int) -> None:

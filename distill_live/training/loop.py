@@ -26,6 +26,7 @@ from distill_live.signals import StopFlag
 from distill_live.training.checkpoint import Snapshot, load_checkpoint, save_checkpoint
 from distill_live.training.progress import OnEvent, Progress
 from distill_live.training.stopping import Limits, Reason
+from distill_live.training.team import ALONE, Learner, Team
 
 _TELL_EVERY_S = 0.25
 
@@ -39,7 +40,7 @@ class Validation:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-class Task(Protocol):
+class Task(Learner, Protocol):
     """Something that learns.
 
     Attributes:
@@ -120,6 +121,7 @@ class Loop:
         on_event: hears of every epoch and, a few times a second, of single steps.
         stop: set it from outside to stop after the step.
         after_epoch: called after every checkpoint.
+        team: that trains together; its first process alone judges, saves, tells and decides.
     """
 
     def __init__(
@@ -130,9 +132,10 @@ class Loop:
         on_event: OnEvent,
         stop: StopFlag,
         after_epoch: Callable[[], None] = lambda: None,
+        team: Team = ALONE,
     ) -> None:
         self.task, self.work, self.limits, self.on_event, self.stop = task, work, limits, on_event, stop
-        self.after_epoch = after_epoch
+        self.after_epoch, self.team = after_epoch, team
         self.step = 0
         self.curve: list[dict[str, Any]] = []
         self.best: float | None = None
@@ -172,17 +175,21 @@ class Loop:
             ModelFileError: when a checkpoint cannot be written.
         """
         self._begun = time.monotonic()
-        reason = self._done() if self.finished is None or self._may_go_on() else self.finished
+        self.team.join(self.task)
+        over = self._done() if self.finished is None or self._may_go_on() else self.finished
+        reason, progress = self.team.agreed((over, self._progress()))
         while reason is None:
-            self._one_step()
+            self._one_step(progress)
             at_end = self.step % self.task.steps_per_epoch == 0
             if at_end:
                 self._end_of_epoch()
-            reason = self._done()
+            reason, progress = self.team.agreed((self._done(), self._progress()))
             if reason is not None and not at_end and reason != "interrupted":
                 self._end_of_epoch()
-        self._save(last_path(self.work, self.task.name), finished=None if reason == "interrupted" else reason)
-        self._take_best()
+        if self.team.leads:
+            self._save(last_path(self.work, self.task.name), finished=None if reason == "interrupted" else reason)
+            self._take_best()
+        self.team.follow(self.task.module)
         return Outcome(reason, self.step, self._seconds(), self.best, tuple(self.curve))
 
     @property
@@ -212,9 +219,9 @@ class Loop:
         judged = [p["held_out"] for p in self.curve if p["step"] > self.task.comparable_from()]
         return "converged" if self.task.converged(judged) else None
 
-    def _one_step(self) -> None:
+    def _one_step(self, progress: float) -> None:
         before = time.monotonic()
-        loss = self.task.train_step(self.step, self._progress())
+        loss = self.task.train_step(self.step, progress)
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the {self.task.name} diverged at step {self.step} (its loss is {loss})",
@@ -228,6 +235,8 @@ class Loop:
             self._tell(loss)
 
     def _end_of_epoch(self) -> None:
+        if not self.team.leads:
+            return
         before = time.monotonic()
         result = self.task.validate()
         loss = sum(self._losses) / len(self._losses)

@@ -39,6 +39,13 @@ class PriorTask:
         self.optimizer = self.objective.optimizer()
         self.steps_per_epoch = self.recipe.validate_every
 
+    @property
+    def module(self) -> Prior[Any]:
+        return self.prior
+
+    def take_share(self, rank: int, size: int) -> None:
+        self.objective.rank, self.objective.size = rank, size
+
     def train_step(self, step: int, progress: float) -> float:  # its schedule is one of steps
         return self.objective.train_step(step, self.optimizer)
 

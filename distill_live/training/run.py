@@ -35,6 +35,7 @@ from distill_live.training.options import PRESETS, TrainOptions
 from distill_live.training.prior_task import PriorTask
 from distill_live.training.progress import Notice, OnEvent, ProgressLog
 from distill_live.training.stopping import Limits
+from distill_live.training.team import ALONE, Team
 from distill_live.training.warmstart import begin_as
 from distill_live.training.workdir import WorkFolder, fingerprint
 
@@ -77,20 +78,24 @@ def train_model(
         TrainingError: an interrupted run is in the way or cannot be resumed, or the loss diverged.
         ModelFileError: the file cannot be written.
     """
+    team = Team.current()
     with torch_threads(options.thread_count):
-        run = _Run(corpus, out, options, on_event, stop or StopFlag())
+        run = _Run(corpus, out, options, on_event if team.leads else lambda event: None, stop or StopFlag(), team)
         run.started = run.started if started is None else started
         try:
             return run.everything()
         finally:
             run.log.close()
+            team.leave()
 
 
 class _Run:
     """One run; its methods are called in the order in which they stand here."""
 
-    def __init__(self, corpus: Path, out: Path, options: TrainOptions, on_event: OnEvent, stop: StopFlag) -> None:
-        self.started = time.monotonic()
+    def __init__(
+        self, corpus: Path, out: Path, options: TrainOptions, on_event: OnEvent, stop: StopFlag, team: Team = ALONE
+    ) -> None:
+        self.started, self.team = time.monotonic(), team
         self.corpus, self.out, self.options, self.stop = corpus, out, options, stop
         self.work = WorkFolder(out)
         self.on_event = on_event
@@ -101,14 +106,21 @@ class _Run:
         material = self._material()
         task, codec = self._codec(material)
         if codec.reason == "interrupted":
-            return self._stopped_early(task, material, codec)
+            return self._stopped_early(task, material, codec) if self.team.leads else self._followed(codec)
         grids = encode_corpus(task.model, material)
         chosen = self._prior(grids, task.model.config.codebook_size)
-        return self._finish(task, material, grids, chosen, codec)
+        return self._finish(task, material, grids, chosen, codec) if self.team.leads else self._followed(codec)
+
+    def _followed(self, codec: Outcome) -> Trained:
+        """What a process says that has only helped."""
+        return Trained(self.out, None, codec.reason == "interrupted", {})
 
     def _material(self) -> Material:
         self._say("stage", "scan", f"looking at {self.corpus}")
         report = scan_corpus(self.corpus)
+        if not self.team.leads:
+            self.team.agreed(None)  # until the first one has begun, and its spectrograms lie there
+            return load_material(report, self.work, self.options.seed)
         begin = self.work.resume if self.options.resume else self.work.begin
         self.out_is_free = begin(self.options.identity(), fingerprint(report.used))
         self.log = ProgressLog(self.work.path / "progress.jsonl", self.on_event)
@@ -116,7 +128,9 @@ class _Run:
         data = {"files": len(report.used), "seconds": round(report.seconds, 2), "skipped": skipped}
         self._say("report", "scan", report.sentence(), lines=report.lines(), **data)
         self._say("stage", "mels", "turning recordings into spectrograms")
-        return load_material(report, self.work, self.options.seed)
+        material = load_material(report, self.work, self.options.seed)
+        self.team.agreed(None)
+        return material
 
     def _codec(self, material: Material) -> tuple[CodecTask, Outcome]:
         config = codec_config(material, self.options)
@@ -132,13 +146,14 @@ class _Run:
         task = CodecTask(model, mels, judged, self.options.seed, fresh=self.options.start is None)
         text = f"codec: {config.levels} levels of {config.codebook_size} codes, grid {config.grid.name}"
         self._say("stage", "codec", text, config=config.to_json())
-        if self.options.preset is not None and not self.options.resume:
+        if self.options.preset is not None and not self.options.resume and self.team.leads:
             self._estimate(task, material)
         limits = Limits(self.options.epochs, self._deadline(CODEC_SHARE), self.options.codec_steps)
         loop = self._loop(task, limits, lambda: self._save_early(task, material))
         outcome = loop.run()
         if not task.objective.has_codebooks:
             task.set_codebooks(loop.step)
+            self.team.follow(task.model)
         return task, outcome
 
     def _estimate(self, task: CodecTask, material: Material) -> None:
@@ -152,7 +167,7 @@ class _Run:
         self._say("report", "codec", text, lines=lines, estimates_s={k: round(v, 1) for k, v in found.items()})
 
     def _loop(self, task: CodecTask | PriorTask, limits: Limits, after_epoch: Callable[[], None]) -> Loop:
-        loop = Loop(task, self.work.path, limits, self.log, self.stop, after_epoch)
+        loop = Loop(task, self.work.path, limits, self.log, self.stop, after_epoch, self.team)
         if self.options.resume and loop.resume():
             self._say("report", task.name, f"resumed the {task.name} at step {loop.step}", step=loop.step)
         return loop

@@ -33,11 +33,19 @@ class LineTask:
         torch.nn.init.zeros_(self.model.bias)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.05)
         self.step_s, self.worse_after, self.steps = step_s, worse_after, 0
+        self.rank, self.size = 0, 1
+
+    @property
+    def module(self) -> torch.nn.Module:
+        return self.model
+
+    def take_share(self, rank: int, size: int) -> None:
+        self.rank, self.size = rank, size
 
     def train_step(self, step: int, progress: float = 0.0) -> float:
         time.sleep(self.step_s)
         self.steps += 1
-        x = torch.randn(16, 1, generator=torch.Generator().manual_seed(step))
+        x = torch.randn(16, 1, generator=torch.Generator().manual_seed(step * self.size + self.rank))
         target = 2 * x + 1 if step < self.worse_after else -9 * x
         loss = (self.model(x) - target).square().mean()
         self.optimizer.zero_grad()
