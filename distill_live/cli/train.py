@@ -33,6 +33,7 @@ Example:
 @click.option("--codebook-size", type=int, help="Codes in each level, a power of two; the corpus decides otherwise.")
 @click.option("--prior", default="auto", show_default=True, help="auto, recurrent, transformer or markov.")
 @click.option("--preset", metavar="NAME", help="quick, good or best: so much learning, however long it takes here.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option("--from", "start", metavar="MODEL", help="Begin as this model's codec (factory: the one that came along).")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same name.")
@@ -48,6 +49,7 @@ def command(
     codebook_size: int | None,
     prior: str,
     preset: str | None,
+    device: str,
     start: str | None,
     seed: int,
     resume: bool,
@@ -77,6 +79,7 @@ def command(
         threads=threads,
         resume=resume,
         preset=preset,
+        device=device,
         start=None if start is None else resolve(None if start == FACTORY else start),
     )
     path = place_for(out)

@@ -96,6 +96,11 @@ class CodecObjective:
         return progress >= self.schedule.autoencode_share and not self.has_codebooks
 
     @property
+    def device(self) -> torch.device:
+        """Where the model learns; recordings and batches come from the CPU."""
+        return next(self.model.parameters()).device
+
+    @property
     def has_codebooks(self) -> bool:
         return self.model.quantizer.trained
 
@@ -108,15 +113,16 @@ class CodecObjective:
         """
         config, was_training = self.model.config, self.model.training
         self.model.eval()
-        found = [latents_of_recording(self.model.encoder, mel) for mel in mels]
+        found = [latents_of_recording(self.model.encoder, mel.to(self.device)) for mel in mels]
         plain = sum(len(latents) for latents in found)
         missing = max(min(plain, _MOST_CROPPED), 2 * VECTORS_PER_CODE * config.codebook_size)
         source, number = training_batches(mels, batches or BatchConfig(), seed), _FIRST_FOR_CODEBOOKS
         while missing > 0:
-            found.append(to_positions(self.model.encoder(self.model.pad(source(number)))).flatten(0, 1))
+            mel = source(number).to(self.device)
+            found.append(to_positions(self.model.encoder(self.model.pad(mel))).flatten(0, 1))
             missing -= len(found[-1])
             number += 1
-        self.model.quantizer.initialise(torch.cat(found), seed)
+        self.model.quantizer.initialise(torch.cat(found).cpu(), seed)
         self.model.train(was_training)
 
     def loss(self, mel: Tensor) -> tuple[Tensor, dict[str, float]]:
@@ -137,6 +143,7 @@ class CodecObjective:
     def step(self, optimiser: torch.optim.Optimizer, mel: Tensor, progress: float) -> dict[str, float]:
         """One step of learning on a batch; ``initialise`` must have been called when ``wants_codebooks`` says so."""
         self.model.train()
+        mel = mel.to(self.device)
         for group in optimiser.param_groups:
             group["lr"] = self.learning_rate(progress) * group["scale"]
         loss, figures = self.loss(mel)
@@ -158,7 +165,7 @@ class CodecObjective:
         self.model.eval()
         errors, silence = [], []
         for mel in mels:
-            whole = mel[None, None]
+            whole = mel[None, None].to(self.device)
             recon = self.model(whole)[0] if self.has_codebooks else self.model.autoencode(whole)
             errors.append((recon.clamp_min(config.floor_db) - whole).abs().mean().item())
             silence.append((mel - config.floor_db).abs().mean().item())

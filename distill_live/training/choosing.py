@@ -62,7 +62,12 @@ def fresh_prior(data: PriorData, codebook_size: int, seed: int, kind: str = AUTO
 
 
 def choose_prior(
-    kind: str, data: PriorData, codebook_size: int, seed: int, learn: Callable[[PriorTask], Outcome]
+    kind: str,
+    data: PriorData,
+    codebook_size: int,
+    seed: int,
+    learn: Callable[[PriorTask], Outcome],
+    device: torch.device | None = None,
 ) -> Chosen:
     """The prior of this kind, trained with ``learn``.
 
@@ -72,6 +77,7 @@ def choose_prior(
         codebook_size: K.
         seed: of weights, batches and dropout.
         learn: runs the loop over a task.
+        device: where it learns; the CPU when None.
 
     Raises:
         UsageError: there is no such kind.
@@ -82,7 +88,7 @@ def choose_prior(
     if kind == MARKOV:
         words = f"It counts what follows what: {counted_bits:.2f} bits a code on recordings held out."
         return Chosen(counted, Outcome("counted", 0, 0.0, counted_bits, ()), None, counted_bits, words)
-    task = PriorTask(fresh_prior(data, codebook_size, seed, kind), data, seed)
+    task = PriorTask(fresh_prior(data, codebook_size, seed, kind).to(device), data, seed)
     outcome = learn(task)
     learnt_bits = float(task.objective.validate().mean())
     compared = f"{learnt_bits:.2f} bits a code on recordings held out, counting {counted_bits:.2f}"

@@ -70,7 +70,8 @@ class CodecTask:
     def train_step(self, step: int, progress: float) -> float:
         if self.objective.wants_codebooks(progress):
             self.set_codebooks(step)
-        with torch.random.fork_rng(devices=[]):
+        device = self.objective.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self.seed * 1_000_003 + step)  # dead codes are replaced at random
             figures = self.objective.step(self.optimizer, self.batch(step * self.size + self.rank), progress)
         return figures["loss"]
@@ -95,7 +96,8 @@ class CodecTask:
         """How whole recordings, as they are, use the codebooks: what the model file says."""
         self.model.eval()
         with torch.no_grad():
-            codes = [self.model(mel[None, None])[1].flatten(0, 1) for mel in _first_frames(self.mels, 60_000)]
+            mels = [mel[None, None].to(self.objective.device) for mel in _first_frames(self.mels, 60_000)]
+            codes = [self.model(mel)[1].flatten(0, 1).cpu() for mel in mels]
         config = self.model.config
         return [level.to_json() for level in code_health(torch.cat(codes), config.names, config.codebook_size)]
 

@@ -1,6 +1,6 @@
 """How training uses the machine: every core, but behind everything that plays.
 
-Imports torch only inside ``torch_threads``, because ``be_polite`` must come before torch is loaded.
+Imports torch only inside functions, because ``be_polite`` must come before torch is loaded.
 """
 
 from __future__ import annotations
@@ -10,7 +10,12 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from distill_live.errors import TrainingError
+
+if TYPE_CHECKING:
+    import torch
 
 _NICE: Final = 19
 _KEEP: Final = {-4: 0, -1: 2**31 - 1, -2: 2**26, -8: 1}  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD, M_ARENA_MAX
@@ -40,6 +45,25 @@ def _keep_memory() -> None:
             library = ctypes.CDLL(None)
             for name, value in _KEEP.items():
                 library.mallopt(name, value)
+
+
+def training_device(wanted: str) -> torch.device:
+    """Where to train.
+
+    Args:
+        wanted: of ``options.DEVICES``; with several processes (``torchrun``) each takes the GPU of its number.
+
+    Raises:
+        TrainingError: there is none of that kind here.
+    """
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    kind = next(kind for kind in ("cuda", "mps", "cpu") if there[kind]) if wanted == "auto" else wanted
+    if not there[kind]:
+        fix = f"use --device {' or '.join(kind for kind, has in there.items() if has)}"
+        raise TrainingError(f"torch finds no {kind} device here", fix=fix)
+    return torch.device(kind, int(os.environ.get("LOCAL_RANK", "0"))) if kind == "cuda" else torch.device(kind)
 
 
 @contextlib.contextmanager

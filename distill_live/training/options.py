@@ -20,6 +20,7 @@ MAX_SEED: Final = 2**31 - 1
 MAX_EPOCHS: Final = 100_000
 AUTO: Final = "auto"
 PRIOR_KINDS: Final = (AUTO, "recurrent", "transformer", "markov")
+DEVICES: Final = (AUTO, "cpu", "cuda", "mps")
 PRESETS: Final = {"quick": 150, "good": 600, "best": 2400}  # steps of the codec
 
 
@@ -39,6 +40,7 @@ class TrainOptions:
         seed: of everything random.
         threads: None for all cores.
         resume: go on with an interrupted run.
+        device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``mps``.
         start: a model file whose codec this one begins as; None for a fresh one.
 
     Raises:
@@ -58,6 +60,7 @@ class TrainOptions:
     threads: int | None = None
     resume: bool = False
     preset: str | None = None
+    device: str = AUTO
     start: Path | None = None
 
     def __post_init__(self) -> None:
@@ -71,6 +74,8 @@ class TrainOptions:
         if self.preset is not None and self.preset not in PRESETS:
             raise UsageError(f"there is no preset {self.preset!r}", fix=f"use {', '.join(PRESETS)}")
         check_prior_kind(self.prior)
+        if self.device not in DEVICES:
+            raise UsageError(f"there is no device {self.device!r}", fix=f"use {', '.join(DEVICES)}")
         VQVAEConfig(grid=grid_named(self.grid), levels=self.levels, codebook_size=self.codebook_size or 64)
 
     def identity(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from distill_live.training.choosing import Chosen, choose_prior, counting
 from distill_live.training.codec_task import CodecTask
 from distill_live.training.estimate import estimates
 from distill_live.training.loop import Loop, Outcome
-from distill_live.training.machine import torch_threads
+from distill_live.training.machine import torch_threads, training_device
 from distill_live.training.material import Material, codec_config, load_material, remarks
 from distill_live.training.memorisation import measure
 from distill_live.training.options import PRESETS, TrainOptions
@@ -101,6 +101,7 @@ class _Run:
         self.on_event = on_event
         self.log: ProgressLog | _Plain = _Plain(on_event)
         self.early_saved = False
+        self.device = training_device(options.device)
 
     def everything(self) -> Trained:
         material = self._material()
@@ -142,9 +143,10 @@ class _Run:
         if self.options.start is not None:
             begin_as(model, self.options.start)
             self._say("report", "codec", f"the codec begins as that of {self.options.start}")
+        model.to(self.device)
         mels, judged = ([torch.from_numpy(mel) for mel in part] for part in (material.training, material.held_out))
         task = CodecTask(model, mels, judged, self.options.seed, fresh=self.options.start is None)
-        text = f"codec: {config.levels} levels of {config.codebook_size} codes, grid {config.grid.name}"
+        text = f"codec, on {self.device.type}: {config.levels} levels of {config.codebook_size} codes, grid {config.grid.name}"
         self._say("stage", "codec", text, config=config.to_json())
         if self.options.preset is not None and not self.options.resume and self.team.leads:
             self._estimate(task, material)
@@ -204,7 +206,7 @@ class _Run:
         self._say("stage", "prior", f"prior: {columns} columns to learn from", columns=columns)
         limits = Limits(self.options.epochs, self._deadline(1.0))
         learn = lambda task: self._loop(task, limits, lambda: None).run()  # noqa: E731
-        return choose_prior(self.options.prior, data, codebook_size, seed, learn)
+        return choose_prior(self.options.prior, data, codebook_size, seed, learn, self.device)
 
     def _finish(
         self,
