@@ -83,5 +83,25 @@ STUTTER: Final = declare(
         help="Repeats the last so many columns for as long as it is above 0; the music goes on underneath.",
     )
 )
+GUIDE_SLOT: Final = declare(
+    Param(
+        "guide.slot",
+        "More like",
+        "codes",
+        kind="enum",
+        labels=SLOT_LABELS,
+        help="Leans the prior's choices toward what the sound in a bank slot does more often than the others.",
+    )
+)
+GUIDE_AMOUNT: Final = declare(
+    Param(
+        "guide.amount",
+        "More like amount",
+        "codes",
+        high=4.0,
+        default=1.0,
+        help="How far the choices lean: 0 not at all, 1 as far as the sound itself does, more overdoes it.",
+    )
+)
 
 LEVEL_PARAMS: Final = tuple(tuple(declare(p) for p in _level_params(level)) for level in range(MAX_LEVELS))

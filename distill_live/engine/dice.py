@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from distill_live.params import ParamBank
+from distill_live.prior.guidance import Leaning
 from distill_live.prior.sampling import gumbel_noise, read_sampling, sample
 
 
@@ -21,20 +22,32 @@ class PerformanceDice:
     Args:
         params: the live values.
         remembered: ``remembered(drawn, column, row, level)``, the code that the prior's memory gets.
+        leaning: finds what the choices lean toward now, None for nothing.
     """
 
-    def __init__(self, params: ParamBank, remembered: Callable[[int, int, int, int], int]) -> None:
+    def __init__(
+        self,
+        params: ParamBank,
+        remembered: Callable[[int, int, int, int], int],
+        leaning: Callable[[], Leaning | None] = lambda: None,
+    ) -> None:
         self.params = params
         self.remembered = remembered
+        self._find_leaning = leaning
         self.refresh()
 
     def refresh(self) -> None:
         """Read the sampling values again; call it when one of them has changed."""
         self._sampling = read_sampling(self.params.number)
         self.seed = int(self.params["seed"])
+        self._leaning = self._find_leaning()
 
-    def draw(self, logits: npt.NDArray[np.float32], column: int, row: int, level: int) -> int:
-        """One code from logits ``[K]``."""
+    def draw(
+        self, logits: npt.NDArray[np.float32], column: int, row: int, level: int, before: int = -1, coarser: int = -1
+    ) -> int:
+        """One code from logits ``[K]``; ``before`` and ``coarser`` as ``CodeHabits.log_probability`` takes them."""
         s = self._sampling.levels[level]
+        if self._leaning is not None:
+            logits = self._leaning(logits, level, row, before, coarser)
         noise = gumbel_noise(self.seed, column, row, level, len(logits))
         return sample(logits, s.temperature, s.top_k, s.top_p, noise)

@@ -31,7 +31,7 @@ class Dice(Protocol):
     @property
     def seed(self) -> int: ...
 
-    def draw(self, logits: Logits, column: int, row: int, level: int) -> int: ...
+    def draw(self, logits: Logits, column: int, row: int, level: int, before: int, coarser: int) -> int: ...
 
     def remembered(self, drawn: int, column: int, row: int, level: int) -> int: ...
 
@@ -110,12 +110,16 @@ class PriorStream:
         before = self._before[column]
         drawn: list[tuple[int, int, int]] = []
         entropy = np.zeros(self.prior.config.levels, np.float32)
+        last = before.prior.last
+        coarser = -1
 
         def choose(logits: Logits, row: int, level: int) -> int:
-            code = self.dice.draw(logits, column, row, level)
+            nonlocal coarser
+            code = self.dice.draw(logits, column, row, level, int(last[row, level]), coarser if level else -1)
             drawn.append((row, level, code))
             entropy[level] += entropy_bits(logits)
-            return self.dice.remembered(code, column, row, level)
+            coarser = self.dice.remembered(code, column, row, level)
+            return coarser
 
         step = self.prior.skim if self.thrifty and column % 2 else self.prior.step
         _, after = step(before.prior, choose)

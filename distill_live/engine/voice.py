@@ -27,7 +27,7 @@ from distill_live.codes.bank import Bank, Slot
 from distill_live.codes.edits import ColumnEditor, EditedColumn, LevelEdit
 from distill_live.codes.grid import Codes
 from distill_live.codes.moments import Moments, from_sources
-from distill_live.codes.params import INPUT, SLOTS, SWAP_LABELS
+from distill_live.codes.params import INPUT, SLOT_LABELS, SLOTS, SWAP_LABELS
 from distill_live.engine.dice import PerformanceDice
 from distill_live.engine.frames import FrameDecoder
 from distill_live.engine.stream import PriorStream
@@ -35,6 +35,7 @@ from distill_live.engine.watch import Watch
 from distill_live.errors import UnknownNameError
 from distill_live.models.playable import Playable
 from distill_live.params import ParamBank
+from distill_live.prior.guidance import CodeHabits, Leaning
 from distill_live.vocoder.rtisi import RtisiLa
 
 Hop = npt.NDArray[np.float32]
@@ -59,6 +60,7 @@ class VoiceKit:
         self.vocoder = RtisiLa(config if look_ahead is None else replace(config, look_ahead=look_ahead))
         self.watch = Watch(model)
         self.editor = ColumnEditor(model.vectors, Bank())
+        self.habits = CodeHabits(model.training_grids or [grid.codes for grid in model.grids], model.codebook_size)
         self.columns_per_second = model.mel.frames_per_second / model.frames_per_column
 
 
@@ -110,7 +112,8 @@ class Voice:
         self._dirty = self._resample = False
         self._stutter_from: int | None = None  # the column with which a stutter begins that was on from the start
         self.decoder = FrameDecoder(self.model.decoder, self._n, kit.vocoder.magnitudes, column)
-        self.dice = PerformanceDice(params, self._remembered)
+        self._habits: tuple[Codes, CodeHabits] | None = None
+        self.dice = PerformanceDice(params, self._remembered, self._leaning)
         heard = memory.codes if len(memory.codes) else None
         self.stream = PriorStream(self.model.prior, kit.watch, self.dice, column, heard)
         self._state = kit.vocoder.initial_state()
@@ -216,6 +219,8 @@ class Voice:
     def bank_changed(self) -> None:
         """A slot holds something else."""
         self._dirty = True
+        if self.params["guide.slot"] != SLOT_LABELS[0]:
+            self._resample = True
 
     def hold(self, level: int) -> None:
         """Begin or end holding one level, as its parameter says."""
@@ -303,6 +308,16 @@ class Voice:
         codes, base = self._edited[column].codes, self._base(column)
         return np.where(codes < 0, base, codes).astype(np.int16)
 
+    def _leaning(self) -> Leaning | None:
+        """What the prior's choices lean toward now: the sound of a slot, counted when it is first asked for."""
+        slot = self.bank[SLOT_LABELS.index(str(self.params["guide.slot"]))]
+        amount = float(self.params["guide.amount"])
+        if slot is None or not amount:
+            return None
+        if self._habits is None or self._habits[0] is not slot.codes:
+            self._habits = (slot.codes, CodeHabits([slot.codes], self.model.codebook_size))
+        return Leaning(self._habits[1], self.kit.habits, amount)
+
     def _draw_again(self) -> None:
         """Columns that are not decoded yet are drawn with the values of now; once a hop, however many have moved."""
         self._resample = False
@@ -385,6 +400,6 @@ class Voice:
         twin._played, twin._listened = self._played.copy(), self._listened.copy()
         twin._pending = self._pending.copy()
         twin.decoder = self.decoder.fork()
-        twin.dice = PerformanceDice(params, twin._remembered)
+        twin.dice = PerformanceDice(params, twin._remembered, twin._leaning)
         twin.stream = self.stream.fork(twin.dice)
         return twin
