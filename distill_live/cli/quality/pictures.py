@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,6 +59,30 @@ def draw_played(picture: Path, sound: Sound, codes: NDArray[np.int16], level_nam
         axes[1 + level].set_ylabel(name, fontsize=8)
         axes[1 + level].set_yticks([])
     axes[-1].set_xlabel("s")
+    _save(plt, figure, picture)
+
+
+def draw_edits(
+    picture: Path, level: int, shown: Mapping[str, tuple[Sound, NDArray[np.int16]]], from_s: float
+) -> None:
+    """What was done to one level, from ``from_s`` on: spectrograms, and under each that level's codes by block."""
+    plt = pyplot()
+    rows = -(-len(shown) // 2)
+    figure, axes = plt.subplots(
+        2 * rows, 2, figsize=(14, 2.6 * rows), squeeze=False, height_ratios=[4, 1] * rows, layout="constrained"
+    )
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for number, (edit, (sound, codes)) in enumerate(shown.items()):
+        above, below = axes[number // 2 * 2 : number // 2 * 2 + 2, number % 2]
+        above.set_axis_on()
+        _spectrogram(above, sound)
+        above.axvline(from_s, color="w", linewidth=0.8)
+        above.set_title(edit, fontsize=9)
+        extent = (0.0, len(sound) / RATE, 0.0, float(codes.shape[1]))
+        below.imshow(
+            codes[:, :, level].T, origin="lower", aspect="auto", extent=extent, cmap="turbo", interpolation="nearest"
+        )
     _save(plt, figure, picture)
 
 
