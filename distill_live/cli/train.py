@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from distill_live.cli.durations import parse_duration
+from distill_live.errors import UsageError
 
-FACTORY = "factory"
+
+def parse_codec(pairs: Iterable[str]) -> dict[str, float]:
+    """``NAME=VALUE`` pairs as numbers by name.
+
+    >>> parse_codec(["decay=0.99"])
+    {'decay': 0.99}
+
+    Raises:
+        UsageError: a pair is not that.
+    """
+    found: dict[str, float] = {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        try:
+            found[name.strip()] = float(text)
+        except ValueError:
+            raise UsageError(f"{pair[:40]!r} is not NAME=VALUE", fix="write e.g. --codec decay=0.99") from None
+    return found
 
 
 @click.command(
@@ -34,7 +53,10 @@ Example:
 @click.option("--prior", default="auto", show_default=True, help="auto, recurrent, transformer or markov.")
 @click.option("--preset", metavar="NAME", help="quick, good or best: so much learning, however long it takes here.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
-@click.option("--from", "start", metavar="MODEL", help="Begin as this model's codec (factory: the one that came along).")
+@click.option(
+    "--from", "start", metavar="MODEL", help="Begin as this model's codec (factory: the one that came along)."
+)
+@click.option("--codec", "settings", multiple=True, metavar="NAME=VALUE", help="Another codec, e.g. decay=0.99.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same name.")
 @click.option("--threads", type=int, help="Cores to use; all of them otherwise.")
@@ -51,6 +73,7 @@ def command(
     preset: str | None,
     device: str,
     start: str | None,
+    settings: tuple[str, ...],
     seed: int,
     resume: bool,
     threads: int | None,
@@ -80,7 +103,8 @@ def command(
         resume=resume,
         preset=preset,
         device=device,
-        start=None if start is None else resolve(None if start == FACTORY else start),
+        start=None if start is None else resolve(start),
+        codec=parse_codec(settings),
     )
     path = place_for(out)
     with stop_on_signals(StopFlag()) as stop:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,35 +20,12 @@ from distill_live.codec.config import VECTORS_PER_CODE
 from distill_live.codec.health import LevelHealth, UsageCounter
 from distill_live.codec.losses import multi_scale_mel_loss, vqvae_loss
 from distill_live.codec.model import ConvVQVAE, latents_of_recording, to_positions
-from distill_live.errors import UsageError
+from distill_live.codec.schedule import CodecSchedule
 
 _FIRST_FOR_CODEBOOKS = 1_000_000_000  # batches from this number on, which no training step reaches
 _FIRST_STEPS = 20  # over which the learning rate rises
 _MOST_CROPPED = 20_000  # latents of batches that the codebooks begin with; more would only take longer
 _FITTED_SCALE = 0.1  # of the learning rate, for weights that begin fitted to the corpus
-
-
-@dataclass(frozen=True)
-class CodecSchedule:
-    """What a training run does when.
-
-    Attributes:
-        learning_rate: of AdamW, at its highest.
-        last_share: of the learning rate that is left at the end of the cosine.
-        autoencode_share: of the run, before there are codebooks.
-        gradient_norm: most that a step's gradient may have.
-    """
-
-    learning_rate: float = 2e-3
-    last_share: float = 0.02
-    autoencode_share: float = 0.25
-    gradient_norm: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not (self.learning_rate > 0 and 0 <= self.last_share <= 1 and self.gradient_norm > 0):
-            raise UsageError(f"{self} cannot train", fix="use a positive learning rate and gradient norm")
-        if not 0 <= self.autoencode_share < 1:
-            raise UsageError(f"autoencode_share cannot be {self.autoencode_share}", fix="use 0 to 0.9")
 
 
 class CodecObjective:
@@ -125,13 +101,14 @@ class CodecObjective:
         self.model.quantizer.initialise(torch.cat(found).cpu(), seed)
         self.model.train(was_training)
 
-    def loss(self, mel: Tensor) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, mel: Tensor, progress: float = 0.0) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch ``[B, 1, n_mels, frames]`` in dB, to be minimised, and figures worth a curve.
 
         The figures: ``loss``, ``mel_dB`` (mean absolute error of the reconstruction) and ``commitment``.
         """
         if self.has_codebooks:
-            recon, codes, commitment = self.model(mel)
+            frozen = progress > 1.0 - self.schedule.frozen_share
+            recon, codes, commitment = self.model(mel, self._kept(len(mel)), frozen)
             self.usage.add(codes)
             loss = vqvae_loss(recon, mel, commitment)
         else:
@@ -146,13 +123,21 @@ class CodecObjective:
         mel = mel.to(self.device)
         for group in optimiser.param_groups:
             group["lr"] = self.learning_rate(progress) * group["scale"]
-        loss, figures = self.loss(mel)
+        loss, figures = self.loss(mel, progress)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.gradient_norm)
         optimiser.step()
         self.steps += 1
         return figures
+
+    def _kept(self, segments: int) -> Tensor | None:
+        """How many levels each segment is decoded from; None when always all of them."""
+        if not self.schedule.dropout_share:
+            return None
+        levels = self.model.config.levels
+        dropped = torch.rand(segments) < self.schedule.dropout_share
+        return torch.where(dropped, torch.randint(1, levels, (segments,)), levels).to(self.device)
 
     @torch.no_grad()
     def held_out_error(self, mels: Sequence[Tensor]) -> dict[str, float]:

@@ -74,10 +74,18 @@ class QuantizerWrapper(nn.Module):
         vectors, counts = residual_kmeans(latents, self.config.levels, self.config.codebook_size, seed)
         self._fill(vectors, counts / counts.mean(), _FRESH)
 
-    def forward(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, latents: Tensor, kept: Tensor | None = None, frozen: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Quantise ``[B, N, D]``: vectors ``[B, N, D]``, codes int64 ``[B, N, Q]``, the commitment loss (a scalar).
 
         The loss is multiplied by the commitment weight already, and is 0 in ``eval``.
+
+        Args:
+            latents: to be quantised.
+            kept: int ``[B]``, 1 to Q: the vectors of these items are the sums of so many levels (quantizer dropout);
+                None for all. Codes and loss are those of all levels.
+            frozen: the codebooks do not follow the data, in ``train()`` neither.
 
         Raises:
             TrainingError: when there are no codebooks yet.
@@ -85,8 +93,21 @@ class QuantizerWrapper(nn.Module):
         if int(self.origin) == _NOWHERE:
             raise TrainingError("the quantiser has no codebooks yet", fix="call initialise with the corpus's latents")
         self._adapt_to_batch(latents.shape[0] * latents.shape[1])
-        vectors, codes, losses = self.rvq(latents, freeze_codebook=not self.trained)
+        vectors, codes, losses = self.rvq(latents, freeze_codebook=frozen or not self.trained)
+        if kept is not None:
+            some = self.sums(codes, kept)
+            fewer = (kept < self.config.levels)[:, None, None]
+            vectors = torch.where(fewer, latents + (some - latents).detach(), vectors)  # straight through
         return vectors, codes, losses.sum()
+
+    @torch.no_grad()
+    def sums(self, codes: Tensor, kept: Tensor) -> Tensor:
+        """Codes ``[B, N, Q]`` as vectors ``[B, N, D]``: the sum of the first ``kept`` ``[B]`` levels of each item."""
+        books = [layer._codebook.embed[0] for layer in self.rvq.layers]
+        total = torch.zeros((*codes.shape[:2], self.config.codebook_dim), device=codes.device)
+        for level, book in enumerate(books):
+            total += torch.where((kept > level)[:, None, None], book[codes[..., level]], 0.0)
+        return total
 
     def codebooks(self) -> Codebooks:
         """The codebooks as plain arrays ``[Q, K, D]``, for the live path and the model file."""

@@ -40,7 +40,9 @@ class CodeHabits:
         for grid in grids:
             codes = grid.astype(np.int64)
             for level in range(levels):
-                contexts = codes[:, :, level - 1] if level else np.pad(codes[:-1, :, 0], ((1, 0), (0, 0)), constant_values=-1)
+                contexts = (
+                    codes[:, :, level - 1] if level else np.pad(codes[:-1, :, 0], ((1, 0), (0, 0)), constant_values=-1)
+                )
                 for row in range(rows):
                     np.add.at(self._counts[level, row], (contexts[:, row], codes[:, row, level]), 1.0)
         at_all = self._counts.sum(axis=2) + np.float32(1.0)

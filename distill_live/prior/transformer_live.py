@@ -140,7 +140,9 @@ class LiveTransformerPrior(LivePrior[TransformerState]):
         keys[:, :, :-1], values[:, :, :-1] = state.keys[:, :, 1:], state.values[:, :, 1:]
         x = self._take_in(embedded.ravel())
         for layer, block in enumerate(self._blocks):
-            query, keys[layer, :, -1], values[layer, :, -1] = block.to_qkv(_normed(x, block.norm)).reshape(3, c.heads, -1)
+            query, keys[layer, :, -1], values[layer, :, -1] = block.to_qkv(_normed(x, block.norm)).reshape(
+                3, c.heads, -1
+            )
             x = x + block.out(self._heard(query, keys[layer], values[layer], known))
             x = x + block.down(_gelu(block.up(_normed(x, block.norm_2))))
         return keys, values, known, _normed(x, self._norm)

@@ -16,6 +16,7 @@ from distill_live.audio.batches import BatchConfig
 from distill_live.codec.health import code_health
 from distill_live.codec.model import ConvVQVAE
 from distill_live.codec.objective import CodecObjective, training_batches
+from distill_live.codec.schedule import CodecSchedule
 from distill_live.training.checkpoint import (
     Snapshot,
     load_module,
@@ -43,15 +44,24 @@ class CodecTask:
         judged: what is held out; when there is nothing, the training mels themselves.
         seed: of batches, codebooks and the replacement of dead codes.
         fresh: it knows nothing yet and is fitted to the mels here; False where it begins as another model.
+        schedule: None for the usual one.
     """
 
     name = "codec"
     unit = "dB"
 
-    def __init__(self, model: ConvVQVAE, mels: Sequence[Tensor], judged: Sequence[Tensor], seed: int, fresh: bool = True) -> None:
+    def __init__(
+        self,
+        model: ConvVQVAE,
+        mels: Sequence[Tensor],
+        judged: Sequence[Tensor],
+        seed: int,
+        fresh: bool = True,
+        schedule: CodecSchedule | None = None,
+    ) -> None:
         self.model, self.mels, self.seed = model, list(mels), seed
         self.judged = _first_frames(judged or mels, MOST_JUDGED_FRAMES)
-        self.objective = CodecObjective(model)
+        self.objective = CodecObjective(model, schedule)
         if fresh:
             self.objective.prepare(self.mels)
         self.optimizer = self.objective.optimiser()

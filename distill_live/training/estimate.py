@@ -38,12 +38,18 @@ def estimates(task: CodecTask, columns: int, seed: int, spent_s: float, prior: s
     config = task.model.config
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        probe = CodecTask(copy.deepcopy(task.model), task.mels, task.judged, seed, fresh=False)
+        probe = CodecTask(
+            copy.deepcopy(task.model), task.mels, task.judged, seed, fresh=False, schedule=task.objective.schedule
+        )
         without = _timed(lambda step: probe.train_step(step, 0.0))
         codebooks_s = _once(lambda: probe.set_codebooks(0))
         with_codes = _timed(lambda step: probe.train_step(step, 0.5))
         judged_s = SAVING * _once(probe.validate)
-        prior_s = 0.0 if prior == "markov" else _prior_s(columns, config.grid.rows, config.levels, config.codebook_size, prior)
+        prior_s = (
+            0.0
+            if prior == "markov"
+            else _prior_s(columns, config.grid.rows, config.levels, config.codebook_size, prior)
+        )
     share = probe.objective.schedule.autoencode_share
     per_step = share * without + (1.0 - share) * with_codes + judged_s / probe.steps_per_epoch
     return {name: spent_s + steps * per_step + codebooks_s + prior_s + FINISH_S for name, steps in PRESETS.items()}
@@ -51,7 +57,9 @@ def estimates(task: CodecTask, columns: int, seed: int, spent_s: float, prior: s
 
 def _prior_s(columns: int, rows: int, levels: int, codebook_size: int, kind: str) -> float:
     codes = np.random.default_rng(0).integers(0, codebook_size, (max(columns, 2), rows, levels)).astype(np.int16)
-    task = PriorTask(fresh_prior(PriorData((codes,)), codebook_size, 0, kind), PriorData((codes,), (codes[: len(codes) // 5],)), 0)
+    task = PriorTask(
+        fresh_prior(PriorData((codes,)), codebook_size, 0, kind), PriorData((codes,), (codes[: len(codes) // 5],)), 0
+    )
     per_step = _timed(lambda step: task.train_step(step, 0.0))
     return PRIOR_STEPS * (per_step + SAVING * _once(task.validate) / task.steps_per_epoch)
 

@@ -5,7 +5,7 @@ Reads files through ``audio``; knows nothing of training itself. Training thread
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -78,13 +78,14 @@ def load_material(report: CorpusReport, work: WorkFolder, seed: int) -> Material
 
 def codec_config(material: Material, options: TrainOptions) -> VQVAEConfig:
     """The codec that suits the corpus and the options."""
-    return get_adaptive_vqvae_config(
+    config = get_adaptive_vqvae_config(
         len(material.report.used),
         material.vectors(grid_named(options.grid)),
         levels=options.levels,
         grid=options.grid,
         codebook_size=options.codebook_size,
     )
+    return replace(config, **options.shape_settings)
 
 
 def remarks(material: Material, config: VQVAEConfig) -> list[str]:

@@ -6,11 +6,13 @@ Standard library and configurations only. Any thread.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
 from distill_live.codec.config import DEFAULT_GRID, VQVAEConfig, grid_named
+from distill_live.codec.schedule import CodecSchedule
 from distill_live.errors import UsageError
 
 DEFAULT_BUDGET_S: Final = 300.0
@@ -21,6 +23,9 @@ MAX_EPOCHS: Final = 100_000
 AUTO: Final = "auto"
 PRIOR_KINDS: Final = (AUTO, "recurrent", "transformer", "markov")
 DEVICES: Final = (AUTO, "cpu", "cuda", "mps")
+WHOLE: Final = {"codebook_dim": int, "channels": int}
+SHAPE_SETTINGS: Final = (*WHOLE, "commitment_weight", "decay")
+CODEC_SETTINGS: Final = (*SHAPE_SETTINGS, *(f.name for f in fields(CodecSchedule)))
 PRESETS: Final = {"quick": 150, "good": 600, "best": 2400}  # steps of the codec
 
 
@@ -42,6 +47,7 @@ class TrainOptions:
         resume: go on with an interrupted run.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``mps``.
         start: a model file whose codec this one begins as; None for a fresh one.
+        codec: what is different from the usual codec and its schedule, by the names of ``CODEC_SETTINGS``.
 
     Raises:
         UsageError: when a value is out of its range.
@@ -62,6 +68,7 @@ class TrainOptions:
     preset: str | None = None
     device: str = AUTO
     start: Path | None = None
+    codec: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.budget_s is None and self.epochs is None and self.preset is None:
@@ -76,12 +83,32 @@ class TrainOptions:
         check_prior_kind(self.prior)
         if self.device not in DEVICES:
             raise UsageError(f"there is no device {self.device!r}", fix=f"use {', '.join(DEVICES)}")
-        VQVAEConfig(grid=grid_named(self.grid), levels=self.levels, codebook_size=self.codebook_size or 64)
+        for name in self.codec:
+            if name not in CODEC_SETTINGS:
+                raise UsageError(f"the codec has no setting {name!r}", fix=f"use {', '.join(CODEC_SETTINGS)}")
+        VQVAEConfig(
+            grid=grid_named(self.grid),
+            levels=self.levels,
+            codebook_size=self.codebook_size or 64,
+            **self.shape_settings,
+        )
+        CodecSchedule(**self.schedule_settings)
 
     def identity(self) -> dict[str, Any]:
         """What must be the same for a run to be resumed."""
         names = ("levels", "grid", "codebook_size", "prior", "seed")
-        return {name: getattr(self, name) for name in names} | {"start": self.start and str(self.start)}
+        chosen = {name: getattr(self, name) for name in names}
+        return chosen | {"start": self.start and str(self.start), "codec": dict(self.codec)}
+
+    @property
+    def shape_settings(self) -> dict[str, Any]:
+        """Those of ``codec`` that are fields of ``VQVAEConfig``."""
+        return {n: WHOLE.get(n, float)(value) for n, value in self.codec.items() if n in SHAPE_SETTINGS}
+
+    @property
+    def schedule_settings(self) -> dict[str, float]:
+        """Those of ``codec`` that are fields of ``CodecSchedule``."""
+        return {name: float(value) for name, value in self.codec.items() if name not in SHAPE_SETTINGS}
 
     @property
     def codec_steps(self) -> int | None:

@@ -64,9 +64,7 @@ class Course:
             raise TrainingError(f"a budget of {self.budget_s:g} s is too short", fix=fix)
 
 
-def retrain_prior(
-    path: Path, on_event: OnEvent, course: Course | None = None, stop: StopFlag | None = None
-) -> Trained:
+def retrain_prior(path: Path, on_event: OnEvent, course: Course | None = None, stop: StopFlag | None = None) -> Trained:
     """Train a new prior on the codes that ``path`` holds, and save it there; codec and codes stay as they are.
 
     Raises:
@@ -102,7 +100,9 @@ def add_recordings(
     words = f"the codec is {error_db:.1f} dB off on the new sounds"
     on_event(Notice("report", "codec", words, {"added_db": error_db, "held_out_db": known}))
     if known is not None and error_db > STRANGE * known:
-        on_event(Notice("warning", "codec", f"{words}, {known:.1f} dB on those it knows: train on all of them together"))
+        on_event(
+            Notice("warning", "codec", f"{words}, {known:.1f} dB on those it knows: train on all of them together")
+        )
     joined = {grid.name: grid for grid in (*file.grids, *grids)}
     facts = {"files": _names(file, material), "added_db": error_db}
     facts["held_out"] = [grid.name for grid in joined.values() if grid.held_out]

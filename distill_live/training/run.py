@@ -21,6 +21,7 @@ import torch
 
 from distill_live.audio.corpus import scan_corpus, spoken_time
 from distill_live.codec.model import ConvVQVAE
+from distill_live.codec.schedule import CodecSchedule
 from distill_live.models.file import SavedGrid
 from distill_live.signals import StopFlag
 from distill_live.training.assemble import Learned, encode_corpus, prior_data, save_learned
@@ -145,7 +146,8 @@ class _Run:
             self._say("report", "codec", f"the codec begins as that of {self.options.start}")
         model.to(self.device)
         mels, judged = ([torch.from_numpy(mel) for mel in part] for part in (material.training, material.held_out))
-        task = CodecTask(model, mels, judged, self.options.seed, fresh=self.options.start is None)
+        schedule = CodecSchedule(**self.options.schedule_settings)
+        task = CodecTask(model, mels, judged, self.options.seed, self.options.start is None, schedule)
         text = f"codec, on {self.device.type}: {config.levels} levels of {config.codebook_size} codes, grid {config.grid.name}"
         self._say("stage", "codec", text, config=config.to_json())
         if self.options.preset is not None and not self.options.resume and self.team.leads:

@@ -282,7 +282,9 @@ def test_a_codec_begins_as_that_of_another_model(corpus, trained, tmp_path):
     events: list[Event] = []
     train_model(corpus, tmp_path / "a.distill", begun, events.append)
     first = [e.held_out for e in events if isinstance(e, Progress) and e.stage == "codec" and e.held_out is not None]
-    plain = [e.held_out for e in trained[1] if isinstance(e, Progress) and e.stage == "codec" and e.held_out is not None]
+    plain = [
+        e.held_out for e in trained[1] if isinstance(e, Progress) and e.stage == "codec" and e.held_out is not None
+    ]
     assert first[0] < plain[0]
 
 

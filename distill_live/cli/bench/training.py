@@ -43,7 +43,9 @@ def measure_training(plan: Plan) -> Part:
     model, wav = plan.folder / "bench.distill", plan.folder / "bench.wav"
     began_s = time.monotonic()
     with _on_cores(CORES):
-        run_program(distill("train", str(plan.train), "--out", str(model), "--budget", f"{plan.train_budget_s:g}s", "--json"))
+        run_program(
+            distill("train", str(plan.train), "--out", str(model), "--budget", f"{plan.train_budget_s:g}s", "--json")
+        )
     took_s = time.monotonic() - began_s
     seconds = f"{plan.train_render_s:g}"
     run_program(distill("render", str(model), "--seconds", seconds, "--seed", str(plan.seed), "--out", str(wav)))

@@ -122,7 +122,10 @@ def rendered(model: Playable, seed: int, events: Sequence[ControlEvent]) -> tupl
     performance = Performance(model, seed, effects=())
     start = round(FROM_S * RATE / BLOCK) * BLOCK
     far = model.sounds[-1][0]
-    placed = [ControlEvent(0, BANK_LOAD, (SLOT, far)), *(ControlEvent(start, e.address, e.args, e.source) for e in events)]
+    placed = [
+        ControlEvent(0, BANK_LOAD, (SLOT, far)),
+        *(ControlEvent(start, e.address, e.args, e.source) for e in events),
+    ]
     codes: list[NDArray[np.int16]] = []
     blocks = render(performance, placed, round(SECONDS * RATE), lambda p: codes.append(p.sounding.codes.copy()))
     return np.concatenate(list(blocks), axis=1).mean(axis=0), np.stack(codes)
@@ -144,12 +147,20 @@ def _after(sound: Sound) -> Sound:
     return sound[round(FROM_S * RATE) :]
 
 
-def markdown(machine: Mapping[str, Any], model: Playable, seeds: Sequence[int], found: Mapping[str, Mapping[str, Change]]) -> str:
+def markdown(
+    machine: Mapping[str, Any], model: Playable, seeds: Sequence[int], found: Mapping[str, Mapping[str, Change]]
+) -> str:
     """The tables, for ``docs/levels.md``."""
     lines = [f"- {name}: {value}" for name, value in machine.items()]
     lines += [f"- model: {model.name}; {len(seeds)} performances of {SECONDS - FROM_S:g} s after each edit, no effects"]
     for name, changes in found.items():
-        lines += ["", f"**{name}**", "", "| what is done | energy dB | centroid octaves | pitch | onsets % |", "|---|---|---|---|---|"]
+        lines += [
+            "",
+            f"**{name}**",
+            "",
+            "| what is done | energy dB | centroid octaves | pitch | onsets % |",
+            "|---|---|---|---|---|",
+        ]
         lines += [
             f"| {edit} | {c.energy_db:.1f} | {c.centroid_oct:.2f} | {c.pitch:.2f} | {c.onset_percent:.0f} |"
             for edit, c in changes.items()
@@ -157,7 +168,9 @@ def markdown(machine: Mapping[str, Any], model: Playable, seeds: Sequence[int], 
     return "\n".join(lines)
 
 
-@click.command(SCRIPT, epilog="\b\nExample:\n  scripts/bench_levels --write docs/levels.md --pictures docs/images/levels")
+@click.command(
+    SCRIPT, epilog="\b\nExample:\n  scripts/bench_levels --write docs/levels.md --pictures docs/images/levels"
+)
 @click.argument("model", required=False)
 @click.option("--seeds", type=click.IntRange(1, 50), default=4, show_default=True, help="Performances of each edit.")
 @click.option("--pictures", type=click.Path(path_type=Path), help="Draw into this folder.")

@@ -46,7 +46,12 @@ def draw_played(picture: Path, sound: Sound, codes: NDArray[np.int16], level_nam
     plt = pyplot()
     levels = codes.shape[2]
     figure, axes = plt.subplots(
-        1 + levels, 1, figsize=(14, 2.5 + 1.2 * levels), sharex=True, height_ratios=[3] + [1] * levels, layout="constrained"
+        1 + levels,
+        1,
+        figsize=(14, 2.5 + 1.2 * levels),
+        sharex=True,
+        height_ratios=[3] + [1] * levels,
+        layout="constrained",
     )
     _spectrogram(axes[0], sound)
     seconds = len(sound) / RATE
@@ -62,9 +67,7 @@ def draw_played(picture: Path, sound: Sound, codes: NDArray[np.int16], level_nam
     _save(plt, figure, picture)
 
 
-def draw_edits(
-    picture: Path, level: int, shown: Mapping[str, tuple[Sound, NDArray[np.int16]]], from_s: float
-) -> None:
+def draw_edits(picture: Path, level: int, shown: Mapping[str, tuple[Sound, NDArray[np.int16]]], from_s: float) -> None:
     """What was done to one level, from ``from_s`` on: spectrograms, and under each that level's codes by block."""
     plt = pyplot()
     rows = -(-len(shown) // 2)

@@ -115,11 +115,26 @@ def _trial(
     corpus: Path, name: str, seed: int, budget_s: float, place: Path, others: Path | None, pictures: Path | None
 ) -> Trial:
     model = place / f"{corpus.name}-{name}-{seed}-{budget_s:.0f}s.distill"
-    options = [str(part) for key, value in candidate(name).items() for part in (f"--{key.replace('_', '-')}", value)]
+    options = options_of(name)
     print(f"training {model.stem}", file=sys.stderr, flush=True)
     budget = f"{budget_s:g}s"
     run_program(distill("train", str(corpus), "--out", str(model), "--budget", budget, "--seed", str(seed), *options))
     return Trial(corpus.name, name, seed, budget_s, _judged(model, corpus, others, seed, pictures))
+
+
+def options_of(name: str) -> list[str]:
+    """A candidate as options of ``train``.
+
+    >>> options_of("bands"), options_of("eight-dimensions")
+    (['--grid', 'bands'], ['--codec', 'codebook_dim=8'])
+    """
+    found: list[str] = []
+    for key, value in candidate(name).items():
+        if key == "codec":
+            found += [part for setting, number in value.items() for part in ("--codec", f"{setting}={number}")]
+        else:
+            found += [f"--{key.replace('_', '-')}", str(value)]
+    return found
 
 
 def _judged(path: Path, corpus: Path, others: Path | None, seed: int, pictures: Path | None) -> dict[str, Any]:
@@ -177,8 +192,10 @@ def _reconstruction_row(trial: Trial) -> str:
     found = trial.verdict["reconstruction"]
     d, none = found["distances"], found["silence"]
     bars = BARS.get(trial.corpus)
-    reached = "" if bars is None else _word(
-        all(d[key] <= bar for key, bar in zip(("mrstft", "mel_db", "lsd_db"), bars, strict=True))
+    reached = (
+        ""
+        if bars is None
+        else _word(all(d[key] <= bar for key, bar in zip(("mrstft", "mel_db", "lsd_db"), bars, strict=True)))
     )
     score = "" if found["visqol"] is None else f"{found['visqol']:.2f}"
     silence = f"{none['mrstft']:.2f}, {none['mel_db']:.1f}, {none['lsd_db']:.1f}"
