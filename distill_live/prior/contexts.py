@@ -6,8 +6,8 @@ interpolated from the even choice up to the longest prefix that was ever seen (J
 
     p_d(x) = (1 - w) * p_{d-1}(x) + w * n(x) / n          n: how often the context of length d was seen
 
-The weights ``w`` depend on ``d`` and on ``n`` (in octaves): they are fitted by expectation maximisation on pieces of the
-corpus that are left out of the counts in turn.
+The weights ``w`` depend on ``d`` and on ``n`` (in octaves): they are fitted by expectation maximisation on pieces of
+the corpus that are left out of the counts in turn.
 
 Contexts are hashed (64 bits; among a million contexts two meet with a probability of 1e-7). Knows nothing of time,
 networks or choosing. numpy; any thread; immutable after construction.
@@ -67,8 +67,8 @@ def hashed(history: Sequence[Codes], level: int, depth: int = DEPTH) -> list[Has
     """The hash of every prefix of every place's context, one ``[W, H]`` for each length 0 to the longest.
 
     Args:
-        history: codes ``[W, H, Q]``: the column itself (only its coarser levels and lower rows are read), the one before
-            it, the one before that, and so on; ``BEGIN`` where there is none.
+        history: codes ``[W, H, Q]``: the column itself (only its coarser levels and lower rows are read), the one
+            before it, the one before that, and so on; ``BEGIN`` where there is none.
         level: of the places.
         depth: the longest context.
     """
@@ -113,7 +113,7 @@ class _Table:
     totals: Floats
 
     @classmethod
-    def counted(cls, contexts: Hashes, codes: Codes, codebook_size: int) -> _Table:
+    def counted(cls, contexts: Hashes, codes: Codes) -> _Table:
         order = np.lexsort((codes, contexts))
         contexts, codes = contexts[order], codes[order]
         pair = np.ones(len(codes), np.bool_)
@@ -168,7 +168,7 @@ class ContextCounts:
         if not self.grids:
             raise CorpusError("there are no training codes to count", fix="add recordings")
         self.levels = self.grids[0].shape[2]
-        self._tables = [_tables(self.grids, level, codebook_size) for level in range(self.levels)]
+        self._tables = [_tables(self.grids, level) for level in range(self.levels)]
         self.weights = self._fitted() if weights is None else np.asarray(weights, np.float64)
 
     def bits(self, grids: Sequence[Columns]) -> Floats:
@@ -176,7 +176,7 @@ class ContextCounts:
         kept = [grid for grid in grids if len(grid)]
         return np.array([self._level_bits(kept, level) if kept else np.nan for level in range(self.levels)])
 
-    def probabilities(self, hashes: Sequence[np.uint64], level: int) -> Floats:
+    def probabilities(self, hashes: Sequence[np.uint64] | Hashes, level: int) -> Floats:
         """Of each code ``[K]`` after one context, whose prefixes have these hashes (as ``hashed`` gives them)."""
         found = np.full(self.codebook_size, 1.0 / self.codebook_size)
         for table, own, weights in zip(self._tables[level], hashes, self.weights[level], strict=False):
@@ -207,18 +207,18 @@ class ContextCounts:
             seen = []
             for own in groups:
                 others = [piece for group in groups if group is not own for piece in group]
-                seen.append(_Evidence.of(_tables(others, level, self.codebook_size), own, level))
+                seen.append(_Evidence.of(_tables(others, level), own, level))
             fitted.append(_Evidence.joined(seen).fitted(self.codebook_size))
         return np.array(fitted)
 
 
-def _tables(grids: Sequence[Columns], level: int, codebook_size: int) -> list[_Table]:
+def _tables(grids: Sequence[Columns], level: int) -> list[_Table]:
     by_length: list[list[Hashes]] = [[] for _ in range(DEPTH + 1)]
     for grid in grids:
         for length, hashes in enumerate(hashed(history_of(grid), level)):
             by_length[length].append(hashes.ravel())
     codes = np.concatenate([grid[:, :, level].astype(np.int64).ravel() for grid in grids])
-    return [_Table.counted(np.concatenate(hashes), codes, codebook_size) for hashes in by_length if hashes]
+    return [_Table.counted(np.concatenate(hashes), codes) for hashes in by_length if hashes]
 
 
 @dataclass(frozen=True)

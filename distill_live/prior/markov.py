@@ -57,9 +57,9 @@ class MarkovPrior(Prior[MarkovState]):
         for b in range(B):
             history = _history(previous[b].cpu().numpy(), columns[b].cpu().numpy())
             for level in range(c.levels):
-                contexts = hashed(history, level)
-                for w, row in np.ndindex(contexts[0].shape):
-                    found = self._tables().probabilities([context[w, row] for context in contexts], level)
+                contexts = np.stack(hashed(history, level))
+                for w, row in np.ndindex(contexts.shape[1:]):
+                    found = self._tables().probabilities(contexts[:, w, row], level)
                     logits[b, w, row, level] = logits_of(found)
         return torch.from_numpy(logits).to(columns.device)
 

@@ -46,7 +46,7 @@ class SpellingPrior(Prior[S], Generic[S]):
 
     @abstractmethod
     def in_time(self, before: Tensor) -> Tensor:
-        """The columns before, embedded, ``[B, W, N, E]`` -> what is known at each column ``[B, W, hidden]``, causally."""
+        """The columns before, embedded, ``[B, W, N, E]`` -> what is known at each ``[B, W, hidden]``, causally."""
 
     def forward(self, previous: Tensor, columns: Tensor) -> Tensor:
         before = self.embedding(previous)  # [B, W, N, E]

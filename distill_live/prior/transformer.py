@@ -4,9 +4,9 @@
 
     column before --embed--> take_in --> [norm, attention, norm, two layers] x layers --> norm --> h
 
-What is made of ``h`` is ``spelling.py``, as for the recurrent prior. Attention is masked to ``window`` columns and knows
-distances only (``transformer_live.py``). Training runs it over whole sequences; the live path over single columns with
-kept keys and values; both agree to 1e-4 (contract S, tested). Knows nothing of sampling or of sound.
+What is made of ``h`` is ``spelling.py``, as for the recurrent prior. Attention is masked to ``window`` columns and
+knows distances only (``transformer_live.py``). Training runs it over whole sequences; the live path over single columns
+with kept keys and values; both agree to 1e-4 (contract S, tested). Knows nothing of sampling or of sound.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The transformer prior as it is played: keys and values of the last columns are kept, each column is worked out once.
 
-A column is one token. Attention reaches ``window`` columns back and knows distances, not places: every head forgets at a
-rate of its own (ALiBi; Press, Smith and Lewis, 2022), so a stream may go on for ever. Render thread, or offline.
+A column is one token. Attention reaches ``window`` columns back and knows distances, not places: every head forgets at
+a rate of its own (ALiBi; Press, Smith and Lewis, 2022), so a stream may go on for ever. Render thread, or offline.
 """
 
 from __future__ import annotations
@@ -186,8 +186,10 @@ def _normed(x: Floats, norm: Affine) -> Floats:
 def _gelu(x: Floats) -> Floats:
     """The tanh form (Hendrycks and Gimpel, 2016), as the torch side uses it."""
     inner = np.float32(0.7978845608) * (x + np.float32(0.044715) * x * x * x)
-    half: Floats = np.float32(0.5) * x * (np.float32(1.0) + np.tanh(inner))
-    return half
+    upper = np.tanh(inner, out=inner)
+    upper += np.float32(1.0)
+    upper *= np.float32(0.5)
+    return np.multiply(x, upper, out=upper)
 
 
 def _state(last: Column, keys: Floats, values: Floats, known: int, top: Floats) -> TransformerState:

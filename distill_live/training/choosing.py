@@ -1,8 +1,8 @@
 """Which prior a model gets: one that learns, where it beats counting, or the counts themselves.
 
-Counting with contexts of every length takes a second and is hard to beat on a minute of sound. So every training counts,
-the early model speaks with the counts, and ``auto`` keeps what has learnt only where it is better on recordings held
-out. Training thread.
+Counting with contexts of every length takes a second and is hard to beat on a minute of sound. So every training
+counts, the early model speaks with the counts, and ``auto`` keeps what has learnt only where it is better on recordings
+held out. Training thread.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ class TrainOptions:
     Attributes:
         budget_s: wall-clock seconds for everything, 5 and up; None for no such limit.
         epochs: of the codec, and at most of the prior; None for no such limit.
-        preset: a name of ``PRESETS``: so many steps of the codec, and the prior until it learns no more. With none of the
-            three, five minutes.
+        preset: a name of ``PRESETS``: so many steps of the codec, and the prior until it learns no more. With none of
+            the three, five minutes.
         levels: 2 to 4.
         grid: a name of ``codec.config.GRIDS``.
         codebook_size: a power of two; None lets the corpus decide.

@@ -1,7 +1,7 @@
 """The prior again, from the model file alone, and with recordings that the model has not heard yet.
 
-A model file holds its corpus as codes, and which recordings are held out. New recordings become codes of the codec as it
-is; codes that are in the file stay valid. One thread; signals are the caller's (``stopping.stop_on_signals``).
+A model file holds its corpus as codes, and which recordings are held out. New recordings become codes of the codec as
+it is; codes that are in the file stay valid. One thread; signals are the caller's (``stopping.stop_on_signals``).
 """
 
 from __future__ import annotations

@@ -81,13 +81,17 @@ def train_model(
     """
     team = Team.current()
     with torch_threads(options.thread_count):
-        run = _Run(corpus, out, options, on_event if team.leads else lambda event: None, stop or StopFlag(), team)
+        run = _Run(corpus, out, options, on_event if team.leads else _unheard, stop or StopFlag(), team)
         run.started = run.started if started is None else started
         try:
             return run.everything()
         finally:
             run.log.close()
             team.leave()
+
+
+def _unheard(_event: Any) -> None:
+    """Where only the first process speaks."""
 
 
 class _Run:
@@ -148,7 +152,8 @@ class _Run:
         mels, judged = ([torch.from_numpy(mel) for mel in part] for part in (material.training, material.held_out))
         schedule = CodecSchedule(**self.options.schedule_settings)
         task = CodecTask(model, mels, judged, self.options.seed, self.options.start is None, schedule)
-        text = f"codec, on {self.device.type}: {config.levels} levels of {config.codebook_size} codes, grid {config.grid.name}"
+        shape = f"{config.levels} levels of {config.codebook_size} codes, grid {config.grid.name}"
+        text = f"codec, on {self.device.type}: {shape}"
         self._say("stage", "codec", text, config=config.to_json())
         if self.options.preset is not None and not self.options.resume and self.team.leads:
             self._estimate(task, material)

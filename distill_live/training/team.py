@@ -1,8 +1,8 @@
-"""Several processes that train one model, one for each GPU or machine: ``torchrun`` starts them (``RANK``, ``WORLD_SIZE``).
+"""Several processes that train one model, one for each GPU or machine: ``torchrun`` starts them.
 
-Each takes batches of its own; gradients are averaged before every step of the optimiser, and the codebooks, which follow
-by moving averages, are the first one's. The first process alone decides, judges, saves and speaks; the others do as it
-says. One process alone is a team too, and none of this costs it anything. Training thread.
+Each takes batches of its own; gradients are averaged before every step of the optimiser, and the codebooks, which
+follow by moving averages, are the first one's. The first process alone decides, judges, saves and speaks; the others do
+as it says. One process alone is a team too, and none of this costs it anything. Training thread.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _PATIENCE: Final = timedelta(hours=2)  # the first one may be judging, or saving
 class Learner(Protocol):
     """What a team trains: a task of the loop."""
 
-    optimizer: torch.optim.Optimizer
+    @property
+    def optimizer(self) -> torch.optim.Optimizer: ...
 
     @property
     def module(self) -> nn.Module: ...

@@ -58,8 +58,8 @@ class Played:
     Attributes:
         frechet_training, frechet_held_out: distance of its frames from those of both sets, per dimension.
         to_training_db: mean distance of its frames to their nearest training frame; ``training_apart_db`` that of
-            training frames to those of other recordings, ``held_out_db`` that of held-out frames to training frames, all
-            through the codec.
+            training frames to those of other recordings, ``held_out_db`` that of held-out frames to training frames,
+            all through the codec.
         longest_copy_s, held_out_copy_s: the longest run of columns that stands in a training recording exactly so, and
             the longest that held-out recordings share with training ones.
         longest_silence_s, reprimed: of the minute.

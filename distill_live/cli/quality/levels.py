@@ -22,7 +22,7 @@ from distill_live.cli.bench.machine import describe_machine
 from distill_live.cli.offline import open_model
 from distill_live.cli.quality.measures import Sound, magnitudes
 from distill_live.cli.quality.pictures import draw_edits
-from distill_live.engine.performance import BLOCK, BANK_LOAD, SWAP, Performance
+from distill_live.engine.performance import BANK_LOAD, BLOCK, SWAP, Performance
 from distill_live.engine.replay import render
 from distill_live.events import ControlEvent, set_event
 from distill_live.models.playable import Playable

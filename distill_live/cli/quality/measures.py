@@ -159,7 +159,8 @@ def frechet(ours: Frames, theirs: Frames) -> float:
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     cross = float(np.sqrt(np.maximum(np.linalg.eigvalsh(root @ of_b @ root), 0)).sum())
     apart = float(((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum())
-    return max(0.0, apart + float(np.trace(of_a) + np.trace(of_b)) - 2.0 * cross) / a.shape[1]
+    spread = float(np.trace(of_a) + np.trace(of_b)) - 2.0 * cross
+    return float(max(0.0, apart + spread) / a.shape[1])
 
 
 def nearest_db(ours: Frames, theirs: Frames, apart: bool = False, seed: int = 0) -> float:
