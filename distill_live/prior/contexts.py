@@ -252,18 +252,21 @@ class _Evidence:
         return float(-np.log2(np.maximum(p, 1e-12)).mean())
 
     def fitted(self, codebook_size: int) -> Floats:
-        """The weights that make these codes most likely, the shortest context first."""
-        p = np.full(self.count.shape[1], 1.0 / codebook_size)
+        """The weights that make these codes most likely, all lengths together, the shortest context first."""
+        known = self.total > 0
+        octaves, shares = _octave(self.total), self.count / np.maximum(self.total, 1.0)
         found = np.full((DEPTH + 1, OCTAVES), 0.5)
-        for length in range(len(self.count)):
-            known = self.total[length] > 0
-            octave, share = _octave(self.total[length, known]), self._share(length)[known]
-            seen = np.bincount(octave, minlength=OCTAVES)
-            for _ in range(ROUNDS):
-                own = found[length][octave] * share
-                part = own / np.maximum(own + (1.0 - found[length][octave]) * p[known], 1e-300)
-                found[length] = (np.bincount(octave, part, OCTAVES) + 1.0) / (seen + 2.0)  # never quite 0 or 1
-            p = self._longer(length, p, found[length])
+        for _ in range(ROUNDS):
+            weights = np.stack([np.where(known[d], found[d][octaves[d]], 0.0) for d in range(len(known))])
+            left = np.cumprod(1.0 - weights[::-1], axis=0)[::-1]  # not taken from this length nor from a longer one
+            taken = np.concatenate([left[1:], np.ones_like(left[:1])]) * weights * shares
+            even = left[0] / codebook_size
+            reached = np.cumsum(taken, axis=0) + even  # taken from this length or from a shorter one
+            p = np.maximum(reached[-1], 1e-300)
+            for d in range(len(known)):
+                part = np.bincount(octaves[d][known[d]], (taken[d] / p)[known[d]], OCTAVES)
+                whole = np.bincount(octaves[d][known[d]], (reached[d] / p)[known[d]], OCTAVES)
+                found[d] = (part + 1.0) / (whole + 2.0)  # never quite 0 or 1
         return found
 
     def _longer(self, length: int, p: Floats, weights: Floats) -> Floats:

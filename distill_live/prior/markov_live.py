@@ -72,7 +72,8 @@ class LiveMarkovPrior(LivePrior[MarkovState]):
             code = choose(logits_of(found), row, level)
             assert 0 <= code < self.config.codebook_size, code
             column[row, level] = code
-        return column, _state(np.concatenate([column[None], state.past[:-1]]))
+        after = _state(np.concatenate([column[None], state.past[:-1]]))
+        return after.last, after
 
     def prefill(self, columns: Column, state: MarkovState) -> MarkovState:
         newest_first = self.checked(columns)[::-1][:PAST]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from distill_live.errors import CorpusError
-from distill_live.prior.contexts import DEPTH, OCTAVES, ContextCounts, hashed, history_of, sources
+from distill_live.prior.contexts import OCTAVES, ContextCounts, hashed, history_of, sources
 from distill_live.prior.order import BEGIN
 
 
@@ -37,7 +37,7 @@ def context(grid: Any, w: int, row: int, level: int, length: int) -> tuple[int, 
 def by_hand(counts: ContextCounts, grids: Any, grid: Any, w: int, row: int, level: int) -> Any:
     """The interpolated probabilities of one place, from dictionaries."""
     found = np.full(counts.codebook_size, 1.0 / counts.codebook_size)
-    for length in range(DEPTH + 1):
+    for length in range(len(sources(level)) + 1):
         wanted = context(grid, w, row, level, length)
         seen: Counter[int] = Counter()
         for g in grids:

@@ -60,7 +60,8 @@ def distances(reference: Sound, estimate: Sound) -> Distances:
     (0.0, 0.0, 0.0, -6.02)
     """
     length = min(len(reference), len(estimate))
-    reference, estimate = reference[:length], estimate[:length]
+    shortest = N_FFT // 2 + 1  # what the widest transform mirrors at each end
+    reference, estimate = (_at_least(shortest, sound[:length]) for sound in (reference, estimate))
     ours, theirs = magnitudes(reference), magnitudes(estimate)
     in_db = _db(ours**2) - _db(theirs**2)
     centres = [_centroid_hz(m) for m in (ours, theirs)]
@@ -75,10 +76,13 @@ def distances(reference: Sound, estimate: Sound) -> Distances:
 
 def magnitudes(sound: Sound, hop: int = HOP) -> Floats:
     """Magnitudes ``[frames, bins]``, 1.0 for the peak of a full-scale sine."""
-    if len(sound) <= N_FFT:
-        sound = np.pad(sound, (0, N_FFT + 1 - len(sound)))
-    found: Floats = _stft(sound, N_FFT, hop, N_FFT).numpy().T.astype(np.float64) / (N_FFT / 4.0)
+    found: Floats = _stft(_at_least(N_FFT + 1, sound), N_FFT, hop, N_FFT).numpy().T.astype(np.float64) / (N_FFT / 4.0)
     return found
+
+
+def _at_least(samples: int, sound: Sound) -> Sound:
+    """With silence behind it where it is shorter."""
+    return np.pad(sound, (0, max(0, samples - len(sound))))
 
 
 def _stft(sound: Sound, n_fft: int, hop: int, window: int) -> Tensor:

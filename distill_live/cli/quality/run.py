@@ -166,7 +166,7 @@ def markdown(machine: dict[str, Any], trials: Sequence[Trial]) -> str:
     lines = [f"- {name}: {value}" for name, value in machine.items()]
     lines += ["", "Recordings held out, through codes and the streaming vocoder (lower is better):", ""]
     lines += _table(
-        "corpus, candidate, seed, s | mrstft | mel dB | lsd dB | centroid | level | ViSQOL | silence: the first three | bar",
+        "corpus, candidate, seed, s | mrstft | mel dB | lsd dB | centroid | level | ViSQOL | silence: all three | bar",
         [_reconstruction_row(trial) for trial in trials],
     )
     lines += ["", "Codes in use on them, per level, and bits per code held out:", ""]

@@ -40,7 +40,7 @@ def judge() -> Any:
     [
         (tone(440) + noise(1), tone(450) + noise(2)),
         (noise(3), noise(3) * np.float32(0.5)),
-        (tone(200, 0.02), tone(300, 0.02)),
+        (tone(200, 0.03), tone(300, 0.03)),
         (tone(1000, 1.0), np.zeros(RATE, np.float32)),
         (noise(4, 1.0), noise(5, 0.7)),
     ],
@@ -72,6 +72,10 @@ def test_half_the_level_is_what_it_is():
     assert found.level_db == pytest.approx(-6.02, abs=0.01)
     assert found.mel_db == pytest.approx(6.02, abs=0.05)
     assert found.centroid_percent == pytest.approx(0.0, abs=0.01)
+
+
+def test_a_sound_shorter_than_a_frame_is_judged_with_silence_behind_it():
+    assert 0.0 < distances(tone(200, 0.01), tone(300, 0.01)).mrstft < 10.0
 
 
 def test_a_higher_tone_has_a_higher_centroid():
