@@ -7,13 +7,17 @@ stream that is rewound re-draws the same dice and turning the temperature morphs
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from distill_live.params import ParamBank
 from distill_live.prior.guidance import Leaning
+from distill_live.prior.repetition import LongestStays
 from distill_live.prior.sampling import gumbel_noise, read_sampling, sample
+
+FORBIDDEN: Final = np.float32(-1e9)  # a logit that no dice make up for
 
 
 class PerformanceDice:
@@ -21,6 +25,7 @@ class PerformanceDice:
 
     Args:
         params: the live values.
+        longest: how long codes stay in the corpus.
         remembered: ``remembered(drawn, column, row, level)``, the code that the prior's memory gets.
         leaning: finds what the choices lean toward now, None for nothing.
     """
@@ -28,10 +33,12 @@ class PerformanceDice:
     def __init__(
         self,
         params: ParamBank,
+        longest: LongestStays,
         remembered: Callable[[int, int, int, int], int],
         leaning: Callable[[], Leaning | None] = lambda: None,
     ) -> None:
         self.params = params
+        self.longest = longest
         self.remembered = remembered
         self._find_leaning = leaning
         self.refresh()
@@ -40,14 +47,32 @@ class PerformanceDice:
         """Read the sampling values again; call it when one of them has changed."""
         self._sampling = read_sampling(self.params.number)
         self.seed = int(self.params["seed"])
+        self._repetition = self.params.number("repetition")
         self._leaning = self._find_leaning()
 
     def draw(
-        self, logits: npt.NDArray[np.float32], column: int, row: int, level: int, before: int = -1, coarser: int = -1
+        self,
+        logits: npt.NDArray[np.float32],
+        column: int,
+        row: int,
+        level: int,
+        before: int = -1,
+        coarser: int = -1,
+        stayed: int = 0,
     ) -> int:
-        """One code from logits ``[K]``; ``before`` and ``coarser`` as ``CodeHabits.log_probability`` takes them."""
+        """One code from logits ``[K]``.
+
+        Args:
+            logits: as the prior gives them.
+            column, row, level: the place.
+            before, coarser: as ``CodeHabits.log_probability`` takes them.
+            stayed: columns for which ``before`` has been there.
+        """
         s = self._sampling.levels[level]
         if self._leaning is not None:
             logits = self._leaning(logits, level, row, before, coarser)
+        if level == 0 and before >= 0 and self.longest.over(before, stayed, self._repetition):
+            logits = logits.copy()
+            logits[before] = FORBIDDEN
         noise = gumbel_noise(self.seed, column, row, level, len(logits))
-        return sample(logits, s.temperature, s.top_k, s.top_p, noise)
+        return sample(logits, s.temperature, s.top_k, s.top_p, noise, before)

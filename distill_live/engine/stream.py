@@ -31,7 +31,9 @@ class Dice(Protocol):
     @property
     def seed(self) -> int: ...
 
-    def draw(self, logits: Logits, column: int, row: int, level: int, before: int, coarser: int) -> int: ...
+    def draw(
+        self, logits: Logits, column: int, row: int, level: int, before: int, coarser: int, stayed: int
+    ) -> int: ...
 
     def remembered(self, drawn: int, column: int, row: int, level: int) -> int: ...
 
@@ -55,6 +57,7 @@ class _Before:
 
     prior: Any
     guard: GuardState
+    stayed: npt.NDArray[np.int64]  # [H]: for how many columns the coarsest code of each row has been there
 
 
 class PriorStream:
@@ -79,7 +82,7 @@ class PriorStream:
         self.thrifty = False
         self.recent: deque[Codes] = deque(() if memory is None else memory, maxlen=MEMORY_COLUMNS)
         state = prior.initial_state() if memory is None else prior.prefill(memory, prior.initial_state())
-        self._before: dict[int, _Before] = {column: _Before(state, watch.guard.initial_state())}
+        self._before: dict[int, _Before] = {column: self._anew(state)}
         self._drawn: dict[int, Drawn] = {}
 
     def column(self, column: int) -> Drawn:
@@ -115,7 +118,8 @@ class PriorStream:
 
         def choose(logits: Logits, row: int, level: int) -> int:
             nonlocal coarser
-            code = self.dice.draw(logits, column, row, level, int(last[row, level]), coarser if level else -1)
+            above = coarser if level else -1
+            code = self.dice.draw(logits, column, row, level, int(last[row, level]), above, int(before.stayed[row]))
             drawn.append((row, level, code))
             entropy[level] += entropy_bits(logits)
             coarser = self.dice.remembered(code, column, row, level)
@@ -127,11 +131,18 @@ class PriorStream:
         for row, level, code in drawn:
             codes[row, level] = code
         guard_state, alarm = self.watch.update(before.guard, codes)
-        if alarm is not None:
-            self.reprimed += 1
-            after = self.prior.prefill(self.watch.excerpt(self.dice.seed, column), self.prior.initial_state())
         self._drawn[column] = Drawn(codes, (entropy / self.prior.config.rows).astype(np.float32))
-        self._before[column + 1] = _Before(after, guard_state)
+        if alarm is None:
+            stayed = np.where(after.last[:, 0] == last[:, 0], before.stayed + 1, 1)
+            self._before[column + 1] = _Before(after, guard_state, stayed)
+        else:
+            self.reprimed += 1
+            excerpt = self.watch.excerpt(self.dice.seed, column)
+            self._before[column + 1] = self._anew(self.prior.prefill(excerpt, self.prior.initial_state()))
+
+    def _anew(self, state: Any) -> _Before:
+        """Before a column that nothing of this stream came before."""
+        return _Before(state, self.watch.guard.initial_state(), np.ones(self.prior.config.rows, np.int64))
 
 
 def entropy_bits(logits: Logits) -> float:

@@ -66,9 +66,10 @@ def _names(grids: Sequence[Column]) -> tuple[NDArray[np.int64], NDArray[np.int64
 def generate(prior: Prior[Any], sampling: Sampling, seed: int, columns: int) -> Column:
     """So many columns from the beginning, with nobody's hand on a knob: int16 ``[W, H, Q]``."""
     prior.eval()
-    state, grid = prior.initial_state(), []
+    grid: list[Column] = []
+    state = prior.initial_state()
     for w in range(columns):
-        column, state = prior.step(state, chooser(sampling, seed, w))
+        column, state = prior.step(state, chooser(sampling, seed, w, grid[-1] if grid else None))
         grid.append(column)
     return np.stack(grid)
 

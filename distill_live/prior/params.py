@@ -56,6 +56,17 @@ SEED: Final = declare(
         help="Which dice are thrown: another seed is another performance, the same seed the same one again.",
     )
 )
+REPETITION: Final = declare(
+    Param(
+        "repetition",
+        "Repetition",
+        "sampling",
+        high=8.0,
+        default=1.0,
+        help="How long the coarsest level may stay on one code, in multiples of its longest stay in the recordings; "
+        "0 is without end.",
+    )
+)
 
 
 def _declare_level(level: int) -> None:

@@ -14,6 +14,10 @@ top-k      0 follows the global one    the level's, else the global one; 0 is of
 top-p      0 follows the global one    the level's, else the global one; 1 is off; 0 is argmax
 ========== =========================== ====================================================
 
+A code that stays is judged apart: top-p chooses among the others, and whether the code of the column before comes again
+is left to its probability. With it inside the set, every code that stays nine times in ten would be the whole set, and
+the music would stand still for ever (measured, top-p 0.9: 98 % of the time in stays of more than 2 s, corpus 7 %).
+
 Knows nothing of torch, of models, or of what is held or swapped. Pure functions, called from the engine's render loop.
 """
 
@@ -119,7 +123,9 @@ class _Philox(threading.local):
 _PHILOX: Final = _Philox()
 
 
-def sample(logits: Logits, temperature: float, top_k: int, top_p: float, gumbel: NDArray[np.float64]) -> int:
+def sample(
+    logits: Logits, temperature: float, top_k: int, top_p: float, gumbel: NDArray[np.float64], before: int = -1
+) -> int:
     """One code, drawn by Gumbel-max from what temperature, top-k and top-p leave over.
 
     Args:
@@ -128,6 +134,7 @@ def sample(logits: Logits, temperature: float, top_k: int, top_p: float, gumbel:
         top_k: 0 is off, 1 is argmax; more than K counts as K.
         top_p: the smallest set of likeliest codes whose mass reaches it; 1 is off, 0 is argmax.
         gumbel: float64 ``[K]``.
+        before: the code of the column before at the same place, which top-p keeps and does not count; -1 for none.
 
     >>> sample(np.array([0.0, 3.0, 1.0], np.float32), 1.0, 1, 1.0, np.array([9.0, 0.0, 0.0]))
     1
@@ -137,25 +144,41 @@ def sample(logits: Logits, temperature: float, top_k: int, top_p: float, gumbel:
     k = K if top_k <= 0 else min(int(top_k), K)
     if k == K and top_p >= 1.0:
         return int(np.argmax(scaled + gumbel))
-    allowed = _allowed(scaled, k, top_p)
-    return int(allowed[np.argmax(scaled[allowed] + gumbel[allowed])])
-
-
-def _allowed(scaled: NDArray[np.float64], k: int, top_p: float) -> NDArray[np.intp]:
-    """The codes that may be chosen, likeliest first (equal ones: the lower index first)."""
     order = np.argsort(-scaled, kind="stable")[:k]
-    if top_p >= 1.0:
+    if top_p < 1.0:
+        order = _nucleus(scaled, order, top_p, before if top_p > 0.0 else -1)
+    return int(order[np.argmax(scaled[order] + gumbel[order])])
+
+
+def _nucleus(scaled: NDArray[np.float64], order: NDArray[np.intp], top_p: float, before: int) -> NDArray[np.intp]:
+    """The likeliest of ``order`` (likeliest first) whose mass reaches ``top_p`` of that of all but ``before``.
+
+    ``before`` is left in, and what is left of the others shares the mass of all of them: ``scaled`` is changed so that
+    ``before`` stays as likely as it was.
+    """
+    others = order[order != before]
+    if not len(others):
         return order
-    mass = np.cumsum(np.exp(scaled[order] - scaled[order[0]]))
+    mass = np.cumsum(np.exp(scaled[others] - scaled[others[0]]))
     needed = int(np.searchsorted(mass, top_p * mass[-1] * (1.0 - 1e-12)))
-    return order[: needed + 1]
+    if len(others) == len(order):
+        return others[: needed + 1]
+    kept = others[: needed + 1]
+    scaled[kept] += np.log(mass[-1] / mass[needed])
+    return np.append(kept, before)
 
 
-def chooser(sampling: Sampling, seed: int, column: int) -> Choose:
-    """The ordinary ``choose`` for one column: the level's settings and the dice of this place."""
+def chooser(sampling: Sampling, seed: int, column: int, last: NDArray[np.int16] | None = None) -> Choose:
+    """The ordinary ``choose`` for one column: the level's settings and the dice of this place.
+
+    Args:
+        sampling: of all levels.
+        seed, column: of the dice.
+        last: the column before ``[H, Q]``; None where there is none.
+    """
 
     def choose(logits: Logits, row: int, level: int) -> int:
-        s = sampling.levels[level]
-        return sample(logits, s.temperature, s.top_k, s.top_p, gumbel_noise(seed, column, row, level, len(logits)))
+        s, noise = sampling.levels[level], gumbel_noise(seed, column, row, level, len(logits))
+        return sample(logits, s.temperature, s.top_k, s.top_p, noise, -1 if last is None else int(last[row, level]))
 
     return choose

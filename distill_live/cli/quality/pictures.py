@@ -89,6 +89,29 @@ def draw_edits(picture: Path, level: int, shown: Mapping[str, tuple[Sound, NDArr
     _save(plt, figure, picture)
 
 
+def draw_hour(picture: Path, bands: NDArray[np.float32], codes: NDArray[np.int16], level_names: Sequence[str]) -> None:
+    """Mel bands dB ``[n_mels, seconds]``, and how often each code of each level is used over the time ``[W, H, Q]``."""
+    plt = pyplot()
+    levels, seconds = codes.shape[2], bands.shape[1]
+    figure, axes = plt.subplots(1 + levels, 1, figsize=(14, 3 + 1.6 * levels), sharex=True, layout="constrained")
+    minutes = (0.0, seconds / 60.0)
+    axes[0].imshow(
+        bands, origin="lower", aspect="auto", extent=(*minutes, 0.0, 128.0), cmap="magma", vmin=_LOW_DB, vmax=_HIGH_DB
+    )
+    axes[0].set_yticks([])
+    slices = np.array_split(np.arange(len(codes)), max(1, min(seconds // 10, len(codes))))
+    for level, name in enumerate(level_names):
+        size = int(codes[:, :, level].max()) + 1
+        used = [np.bincount(codes[part, :, level].ravel(), minlength=size) / len(part) for part in slices]
+        shown = np.sqrt(np.stack(used, axis=1))
+        axes[1 + level].imshow(
+            shown, origin="lower", aspect="auto", extent=(*minutes, 0.0, float(size)), cmap="viridis"
+        )
+        axes[1 + level].set_ylabel(f"{name}, code", fontsize=8)
+    axes[-1].set_xlabel("min")
+    _save(plt, figure, picture)
+
+
 def draw_curves(picture: Path, curves: dict[str, Sequence[dict[str, Any]]]) -> None:
     """Held-out values of codec and prior over the seconds of a training."""
     plt = pyplot()
