@@ -6,6 +6,9 @@ interpolated from the even choice up to the longest prefix that was ever seen (J
 
     p_d(x) = (1 - w) * p_{d-1}(x) + w * n(x) / n          n: how often the context of length d was seen
 
+The end of each recording is followed by the beginning of another (``joins``): music that is to go on without end must
+have somewhere to go from there, and what rings out would otherwise ring out for ever.
+
 The weights ``w`` depend on ``d`` and on ``n`` (in octaves): they are fitted by expectation maximisation on pieces of
 the corpus that are left out of the counts in turn.
 
@@ -33,7 +36,7 @@ Floats = NDArray[np.float64]
 DEPTH: Final = 6  # context codes at most
 PAST: Final = 5  # columns that a context reaches back at most
 OCTAVES: Final = 9  # of how often a context was seen: once, 2 to 3, 4 to 7, ..., 256 and more
-PIECES: Final = 4  # that are left out in turn while the weights are fitted
+PIECES: Final = 16  # that are left out in turn while the weights are fitted
 ROUNDS: Final = 30  # of expectation maximisation
 _FIRST: Final = np.uint64(0x9E3779B97F4A7C15)
 _FACTOR: Final = np.uint64(0xBF58476D1CE4E5B9)
@@ -99,6 +102,21 @@ def history_of(grid: Columns) -> list[Codes]:
         earlier = np.full_like(codes, BEGIN)
         earlier[back:] = codes[: max(len(codes) - back, 0)]
         found.append(earlier)
+    return found
+
+
+def joins(grids: Sequence[Columns]) -> list[Codes]:
+    """The first column of every grid and what came before it, as ``hashed`` takes it: the end of another grid.
+
+    >>> [found[:, 0, 0].tolist() for found in joins([np.array([[[1]], [[2]]]), np.array([[[3]]])])[:3]]
+    [[3, 1], [2, 3], [1, -1]]
+    """
+    ends = [grid.astype(np.int64) for grid in grids]
+    firsts = [ends[(which + max(1, len(ends) // 2)) % len(ends)][0] for which in range(len(ends))]
+    missing = np.full(ends[0].shape[1:], BEGIN, np.int64)
+    found = [np.stack(firsts)]
+    for back in range(1, PAST + 1):
+        found.append(np.stack([end[-back] if back <= len(end) else missing for end in ends]))
     return found
 
 
@@ -217,7 +235,11 @@ def _tables(grids: Sequence[Columns], level: int) -> list[_Table]:
     for grid in grids:
         for length, hashes in enumerate(hashed(history_of(grid), level)):
             by_length[length].append(hashes.ravel())
-    codes = np.concatenate([grid[:, :, level].astype(np.int64).ravel() for grid in grids])
+    joined = joins(grids)
+    for length, hashes in enumerate(hashed(joined, level)):
+        by_length[length].append(hashes.ravel())
+    followed = [*(grid.astype(np.int64) for grid in grids), joined[0]]
+    codes = np.concatenate([grid[:, :, level].ravel() for grid in followed])
     return [_Table.counted(np.concatenate(hashes), codes) for hashes in by_length if hashes]
 
 

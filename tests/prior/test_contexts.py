@@ -44,6 +44,11 @@ def by_hand(counts: ContextCounts, grids: Any, grid: Any, w: int, row: int, leve
             for v, r in np.ndindex(g.shape[:2]):
                 if context(g, v, r, level, length) == wanted:
                     seen[int(g[v, r, level])] += 1
+        for which, end in enumerate(grids):  # and after it another one begins
+            joined = np.concatenate([end, grids[(which + len(grids) // 2) % len(grids)][:1]])
+            for r in range(joined.shape[1]):
+                if context(joined, len(end), r, level, length) == wanted:
+                    seen[int(joined[-1, r, level])] += 1
         total = sum(seen.values())
         if not total:
             break

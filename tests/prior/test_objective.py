@@ -82,13 +82,23 @@ def test_a_fresh_prior_begins_near_the_unigram(melody: PriorData) -> None:
     assert bits < np.log2(8) + 0.6
 
 
-def test_batches_are_crops_of_the_training_grids(melody: PriorData) -> None:
+def test_batches_are_crops_of_the_training_grids_one_after_the_other(melody: PriorData) -> None:
     recipe = replace(QUICK, corrupt_low=0.0, corrupt_high=0.0)
     batch = draw_batch(melody, recipe, seed=1, step=2)
     assert batch.columns.shape == batch.previous.shape == (16, 32, 1, 3)
     assert torch.equal(batch.previous[:, 1:], batch.columns[:, :-1])
-    pieces = {g[i : i + 32].astype(np.int64).tobytes() for g in melody.train for i in range(len(g) - 31)}
+    after_each_other = [np.concatenate([a, b]).astype(np.int64) for a in melody.train for b in melody.train]
+    pieces = {g[i : i + 32].tobytes() for g in after_each_other for i in range(len(g) - 31)}
     assert all(crop.numpy().tobytes() in pieces for crop in batch.columns)
+
+
+def test_an_end_is_followed_by_a_beginning() -> None:
+    """Each recording holds one code and then another for its last column; a crop goes on with any recording's first."""
+    grids = tuple(np.array([first] * 9 + [first + 1], np.int16).reshape(10, 1, 1) for first in (0, 2, 4))
+    recipe = replace(QUICK, corrupt_low=0.0, corrupt_high=0.0, batch=64)
+    rows = draw_batch(PriorData(grids), recipe, seed=3, step=0).columns[:, :, 0, 0]
+    after_an_end = rows[:, 1:][rows[:, :-1] % 2 == 1]
+    assert sorted(set(after_an_end.tolist())) == [0, 2, 4]
 
 
 def test_some_crops_begin_with_the_begin_token_and_some_in_the_middle(melody: PriorData) -> None:
@@ -115,12 +125,12 @@ def test_nothing_is_corrupted_when_bits_are_counted(trained: PriorObjective) -> 
     assert not trained.prior.training
 
 
-def test_grids_shorter_than_a_crop_are_padded_and_the_padding_counts_for_nothing(make_melody: Any) -> None:
-    data = PriorData((make_melody(5, np.random.default_rng(0), codebook_size=8),))
-    batch = draw_batch(data, QUICK, 0, 0)
-    assert (batch.columns[:, 5:] == -1).all()
-    assert (batch.columns[:, :5] >= 0).all()
-    assert np.isfinite(train(data, 2).loss(3).item())
+def test_a_grid_shorter_than_a_crop_begins_again(make_melody: Any) -> None:
+    grid = make_melody(5, np.random.default_rng(0), codebook_size=8)
+    batch = draw_batch(PriorData((grid,)), QUICK, 0, 0)
+    turning = {np.roll(grid, -begin, axis=0).astype(np.int64).tobytes() for begin in range(5)}
+    assert all(columns[start : start + 5].numpy().tobytes() in turning for columns in batch.columns for start in (0, 7))
+    assert np.isfinite(train(PriorData((grid,)), 2).loss(3).item())
 
 
 def test_bits_per_code_are_those_of_the_definition(trained: PriorObjective) -> None:
