@@ -16,7 +16,7 @@ Example:
 )
 @click.argument("model")
 @click.option("--budget", default="3m", show_default=True, metavar="TIME", help="Wall-clock time, e.g. 90s, 5m, 1h.")
-@click.option("--kind", default="auto", show_default=True, help="auto, recurrent, transformer or markov.")
+@click.option("--kind", default="auto", show_default=True, help="auto, recurrent, transformer, markov or mixed.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of everything random.")
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines.")
 def command(model: str, budget: str, kind: str, seed: int, as_json: bool) -> None:

@@ -50,7 +50,7 @@ Example:
 @click.option("--levels", type=int, default=3, show_default=True, help="Levels of codes, 2 to 4.")
 @click.option("--grid", default="frames", show_default=True, help="frames, bands or reference: fine to coarse in time.")
 @click.option("--codebook-size", type=int, help="Codes in each level, a power of two; the corpus decides otherwise.")
-@click.option("--prior", default="auto", show_default=True, help="auto, recurrent, transformer or markov.")
+@click.option("--prior", default="auto", show_default=True, help="auto, recurrent, transformer, markov or mixed.")
 @click.option("--preset", metavar="NAME", help="quick, good or best: so much learning, however long it takes here.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option(

@@ -144,6 +144,7 @@ _MODULES: Final = (
     "distill_live.prior.recurrent_live",
     "distill_live.prior.transformer_live",
     "distill_live.prior.markov_live",
+    "distill_live.prior.mixed_live",
 )
 
 
@@ -151,7 +152,7 @@ def live_kinds() -> dict[str, type[LivePrior[Any]]]:
     """All kinds there are, by name.
 
     >>> sorted(live_kinds())
-    ['markov', 'recurrent', 'transformer']
+    ['markov', 'mixed', 'recurrent', 'transformer']
     """
     for module in _MODULES:
         import_module(module)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -41,6 +42,7 @@ ROUNDS: Final = 30  # of expectation maximisation
 _FIRST: Final = np.uint64(0x9E3779B97F4A7C15)
 _FACTOR: Final = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT: Final = np.uint64(29)
+_WORD: Final = 2**64 - 1
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Source:
     level: int
 
 
+@lru_cache(maxsize=64)
 def sources(level: int, depth: int = DEPTH) -> tuple[Source, ...]:
     """The context of a level, nearest first.
 
@@ -84,6 +87,26 @@ def hashed(history: Sequence[Codes], level: int, depth: int = DEPTH) -> list[Has
             codes[:, source.below :] = history[source.back][:, : H - source.below, source.level]
         now = _mixed(now, codes)
         found.append(now)
+    return found
+
+
+def place_hashes(history: Sequence[Columns], row: int, level: int) -> list[np.uint64]:
+    """The same for one place of one column: ``history`` are columns ``[H, Q]``, as ``hashed`` takes them.
+
+    In whole numbers, without arrays: a tenth of the time.
+
+    >>> column, before = np.array([[1, 2], [3, 0]]), np.array([[4, 5], [6, 7]])
+    >>> place_hashes([column, before], 1, 1) == [h[0, 1] for h in hashed([column[None], before[None]], 1)]
+    True
+    """
+    now = (row * int(_FACTOR) + int(_FIRST)) & _WORD
+    found = [np.uint64(0)]
+    for source in sources(level):
+        inside = source.back < len(history) and row >= source.below
+        code = int(history[source.back][row - source.below, source.level]) if inside else BEGIN
+        mixed = ((now ^ (code - BEGIN + 1)) * int(_FACTOR)) & _WORD
+        now = mixed ^ (mixed >> int(_SHIFT))
+        found.append(np.uint64(now))
     return found
 
 
@@ -198,7 +221,7 @@ class ContextCounts:
         """Of each code ``[K]`` after one context, whose prefixes have these hashes (as ``hashed`` gives them)."""
         found = np.full(self.codebook_size, 1.0 / self.codebook_size)
         for table, own, weights in zip(self._tables[level], hashes, self.weights[level], strict=False):
-            at = int(np.searchsorted(table.contexts, own))
+            at = int(table.contexts.searchsorted(own))
             if at == len(table.contexts) or table.contexts[at] != own:
                 break  # a longer one was never seen either
             entries = slice(int(table.starts[at]), int(table.starts[at + 1]))

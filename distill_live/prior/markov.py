@@ -7,6 +7,7 @@ For sets so small that a network would learn them by heart, and as what a networ
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,9 +75,9 @@ class MarkovPrior(Prior[MarkovState]):
             self._counts = counted(self.config, self.weights())
         return self._counts
 
-    def load_state_dict(self, *arguments: object, **keywords: object) -> object:
+    def _load_from_state_dict(self, *arguments: Any) -> None:
         self._counts = self._live = None
-        return super().load_state_dict(*arguments, **keywords)  # type: ignore[arg-type]
+        super()._load_from_state_dict(*arguments)
 
 
 def _history(previous: np.ndarray, columns: np.ndarray) -> list[np.ndarray]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from distill_live.errors import ModelFileError
 from distill_live.prior.base import Column, LivePrior, PriorConfig, PriorState, check_range
-from distill_live.prior.contexts import DEPTH, OCTAVES, PAST, ContextCounts, Floats, hashed
+from distill_live.prior.contexts import DEPTH, OCTAVES, PAST, ContextCounts, Floats, place_hashes
 from distill_live.prior.order import BEGIN, places
 from distill_live.prior.sampling import Choose
 from distill_live.weights import Arrays, Weights
@@ -64,20 +64,42 @@ class LiveMarkovPrior(LivePrior[MarkovState]):
         return _state(np.full((PAST, self.config.rows, self.config.levels), BEGIN, np.int16))
 
     def step(self, state: MarkovState, choose: Choose) -> tuple[Column, MarkovState]:
-        column = np.full((self.config.rows, self.config.levels), BEGIN, np.int16)
-        before = [past[None].astype(np.int64) for past in state.past]
+        spelling = self.spelling(state)
         for row, level in self._places:
-            contexts = hashed([column[None].astype(np.int64), *before], level)
-            found = self._counts.probabilities([context[0, row] for context in contexts], level)
-            code = choose(logits_of(found), row, level)
+            code = choose(logits_of(spelling.probabilities(row, level)), row, level)
             assert 0 <= code < self.config.codebook_size, code
-            column[row, level] = code
-        after = _state(np.concatenate([column[None], state.past[:-1]]))
+            spelling.put(row, level, code)
+        after = spelling.after()
         return after.last, after
+
+    def spelling(self, state: MarkovState) -> MarkovSpelling:
+        """The column after ``state``, to be spelt place after place by the caller."""
+        return MarkovSpelling(self._counts, state)
 
     def prefill(self, columns: Column, state: MarkovState) -> MarkovState:
         newest_first = self.checked(columns)[::-1][:PAST]
         return _state(np.concatenate([newest_first, state.past])[:PAST]) if len(columns) else state
+
+
+class MarkovSpelling:
+    """One column while it is spelt."""
+
+    def __init__(self, counts: ContextCounts, state: MarkovState) -> None:
+        self._counts, self._past = counts, state.past
+        self._column = np.full(state.last.shape, BEGIN, np.int16)
+        self._history = [self._column, *state.past]
+
+    def probabilities(self, row: int, level: int) -> Floats:
+        """Of each code ``[K]`` at a place, knowing what was put before it."""
+        return self._counts.probabilities(place_hashes(self._history, row, level), level)
+
+    def put(self, row: int, level: int, code: int) -> None:
+        """The code of a place."""
+        self._column[row, level] = code
+
+    def after(self) -> MarkovState:
+        """The state after the column, when all places have been put."""
+        return _state(np.concatenate([self._column[None], self._past[:-1]]))
 
 
 def counted(config: MarkovConfig, weights: Arrays) -> ContextCounts:

@@ -112,14 +112,14 @@ class Prior(nn.Module, ABC, Generic[S]):
 PRIORS: Final[dict[str, type[Prior[Any]]]] = {}
 """Every kind by name, filled as their modules are imported; ``prior_classes`` imports them all."""
 
-_MODULES: Final = ("distill_live.prior.recurrent", "distill_live.prior.transformer", "distill_live.prior.markov")
+_MODULES: Final = tuple(f"distill_live.prior.{kind}" for kind in ("recurrent", "transformer", "markov", "mixed"))
 
 
 def prior_classes() -> dict[str, type[Prior[Any]]]:
     """All kinds there are, by name.
 
     >>> sorted(prior_classes())
-    ['markov', 'recurrent', 'transformer']
+    ['markov', 'mixed', 'recurrent', 'transformer']
     """
     for module in _MODULES:
         import_module(module)

@@ -1,19 +1,21 @@
-"""Which prior a model gets: one that learns, where it beats counting, or the counts themselves.
+"""Which prior a model gets: one that learns, the counts, or both together, whichever is best on recordings held out.
 
 Counting with contexts of every length takes a second and is hard to beat on a minute of sound. So every training
-counts, the early model speaks with the counts, and ``auto`` keeps what has learnt only where it is better on recordings
-held out. Training thread.
+counts, the early model speaks with the counts, and ``auto`` weighs what has learnt against them. Training thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import torch
 
+from distill_live.prior.base import Column
 from distill_live.prior.markov import MarkovPrior
+from distill_live.prior.mixed import MixedPrior, code_probabilities, fitted_shares, mixed_bits
 from distill_live.prior.network import Prior
 from distill_live.prior.objective import PriorData, PriorObjective, PriorRecipe
 from distill_live.prior.recurrent import RecurrentPrior, adaptive_prior_config
@@ -24,7 +26,9 @@ from distill_live.training.prior_task import PriorTask
 
 TRANSFORMER: Final = "transformer"
 MARKOV: Final = "markov"
+MIXED: Final = "mixed"
 WORTH: Final = 1.0  # of the counts' bits: as good is enough, for what has learnt can also go where nothing was counted
+WORTH_BOTH: Final = 0.99  # of the better one's: two priors cost what two cost
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Chosen:
     Attributes:
         objective: it, with its data and baselines.
         outcome: of its training, or of that which was not worth it.
-        learnt_bits, counted_bits: held-out bits per code, mean over levels; None where there is none.
+        learnt_bits, counted_bits, both_bits: held-out bits per code, mean over levels; None where there is none.
         words: what was chosen and why.
     """
 
@@ -43,6 +47,7 @@ class Chosen:
     learnt_bits: float | None
     counted_bits: float
     words: str
+    both_bits: float | None = None
 
 
 def counting(data: PriorData, codebook_size: int, seed: int) -> PriorObjective:
@@ -92,8 +97,22 @@ def choose_prior(
     outcome = learn(task)
     learnt_bits = float(task.objective.validate().mean())
     compared = f"{learnt_bits:.2f} bits a code on recordings held out, counting {counted_bits:.2f}"
-    held_out = any(len(grid) for grid in data.heldout)
-    if kind == AUTO and held_out and outcome.reason != "interrupted" and learnt_bits > WORTH * counted_bits:
-        words = f"Counting is kept: what has learnt needs {compared}."
-        return Chosen(counted, outcome, learnt_bits, counted_bits, words)
+    held_out = [grid for grid in data.heldout if len(grid)]
+    if kind in (AUTO, MIXED) and held_out and outcome.reason != "interrupted":
+        both, both_bits = _both(task.objective, counted, held_out)
+        if kind == MIXED or both_bits < WORTH_BOTH * min(learnt_bits, counted_bits):
+            words = f"It learns and counts: {both_bits:.2f} bits a code. What has learnt alone needs {compared}."
+            return Chosen(both, outcome, learnt_bits, counted_bits, words, both_bits)
+        if learnt_bits > WORTH * counted_bits:
+            words = f"Counting is kept: what has learnt needs {compared}, both together {both_bits:.2f}."
+            return Chosen(counted, outcome, learnt_bits, counted_bits, words, both_bits)
     return Chosen(task.objective, outcome, learnt_bits, counted_bits, f"It has learnt: {compared}.")
+
+
+def _both(learnt: PriorObjective, counted: PriorObjective, held_out: Sequence[Column]) -> tuple[PriorObjective, float]:
+    """Both together, with what judges them, and the bits per code of a mixture that was not fitted to them."""
+    by_prior = [[code_probabilities(o.prior, grid) for grid in held_out] for o in (learnt, counted)]
+    shares = fitted_shares(*(np.concatenate(of_all) for of_all in by_prior))
+    assert isinstance(counted.prior, MarkovPrior)
+    both = MixedPrior.of(learnt.prior.cpu(), counted.prior, shares)
+    return PriorObjective(both, learnt.data, learnt.recipe, learnt.seed), float(mixed_bits(*by_prior).mean())

@@ -21,7 +21,7 @@ LONGEST_BUDGET_S: Final = 7 * 86400.0
 MAX_SEED: Final = 2**31 - 1
 MAX_EPOCHS: Final = 100_000
 AUTO: Final = "auto"
-PRIOR_KINDS: Final = (AUTO, "recurrent", "transformer", "markov")
+PRIOR_KINDS: Final = (AUTO, "recurrent", "transformer", "markov", "mixed")
 DEVICES: Final = (AUTO, "cpu", "cuda", "mps")
 WHOLE: Final = {"codebook_dim": int, "channels": int}
 SHAPE_SETTINGS: Final = (*WHOLE, "commitment_weight", "decay")
@@ -41,7 +41,7 @@ class TrainOptions:
         levels: 2 to 4.
         grid: a name of ``codec.config.GRIDS``.
         codebook_size: a power of two; None lets the corpus decide.
-        prior: a kind of ``PRIOR_KINDS``; ``auto`` learns one and keeps it where it beats counting.
+        prior: a kind of ``PRIOR_KINDS``; ``auto`` learns one and keeps it, the counts, or both, whatever is best.
         seed: of everything random.
         threads: None for all cores.
         resume: go on with an interrupted run.

@@ -9,13 +9,20 @@ import numpy as np
 import pytest
 import torch
 
-from distill_live.prior.base import PriorConfig
+from distill_live.prior.base import PriorConfig, prior_config
 from distill_live.prior.markov import MarkovPrior
 from distill_live.prior.markov_live import MarkovConfig
+from distill_live.prior.mixed import MixedPrior
+from distill_live.prior.mixed_live import MixedConfig
 from distill_live.prior.network import Prior, build_prior
 from distill_live.prior.objective import PriorData
 from distill_live.prior.recurrent import RecurrentConfig
 from distill_live.prior.transformer import TransformerConfig
+
+
+def both(learned: PriorConfig, counted: PriorConfig) -> MixedConfig:
+    return MixedConfig(learned.rows, learned.levels, learned.codebook_size, learned.to_json(), counted.to_json())
+
 
 CASES: dict[str, list[PriorConfig]] = {
     "recurrent": [
@@ -32,6 +39,20 @@ CASES: dict[str, list[PriorConfig]] = {
         MarkovConfig(1, 3, 6, columns=400, pieces=3),
         MarkovConfig(2, 2, 8, columns=400, pieces=1),
         MarkovConfig(8, 3, 6, columns=400, pieces=2),
+    ],
+    "mixed": [
+        both(
+            RecurrentConfig(1, 3, 6, hidden=24, layers=2, embedding=12, depth=16),
+            MarkovConfig(1, 3, 6, columns=400, pieces=3),
+        ),
+        both(
+            TransformerConfig(2, 2, 8, width=32, layers=1, heads=2, window=40, embedding=8, depth=12),
+            MarkovConfig(2, 2, 8, columns=400, pieces=1),
+        ),
+        both(
+            RecurrentConfig(8, 3, 6, hidden=40, layers=1, embedding=8, depth=12),
+            MarkovConfig(8, 3, 6, columns=400, pieces=2),
+        ),
     ],
 }
 """Every kind of prior with configs of 1, 2 and 8 rows; a kind without an entry fails ``test_every_kind_has_cases``."""
@@ -72,6 +93,10 @@ def fresh(config: PriorConfig, seed: int = 3) -> Prior[Any]:
     """A prior with lively random weights, so that its logits differ; the counting one has counted a random walk."""
     if isinstance(config, MarkovConfig):
         return MarkovPrior.counted_from(walks(config, seed), config.codebook_size).eval()
+    if isinstance(config, MixedConfig):
+        learned, counted = fresh(prior_config(config.learned), seed), fresh(prior_config(config.counted), seed)
+        assert isinstance(counted, MarkovPrior)
+        return MixedPrior.of(learned, counted, np.linspace(0.3, 0.8, config.levels)).eval()
     torch.manual_seed(seed)
     prior = build_prior(config.to_json()).eval()
     with torch.no_grad():

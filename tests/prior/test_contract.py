@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,10 @@ def play(prior: Any, columns: int, state: Any = None, first: int = 0) -> tuple[A
 
 
 def arrays(state: Any) -> list[Any]:
-    return [v for v in (getattr(state, f.name) for f in fields(state)) if isinstance(v, np.ndarray)]
+    """All arrays of a state, and of the states inside it."""
+    values = [getattr(state, f.name) for f in fields(state)]
+    inside = [array for v in values if is_dataclass(v) for array in arrays(v)]
+    return [v for v in values if isinstance(v, np.ndarray)] + inside
 
 
 def test_every_kind_has_cases(cases: Any) -> None:
@@ -138,8 +141,9 @@ def test_what_plays_from_a_file_is_what_was_trained_bit_for_bit(any_prior: Any) 
     assert (play(any_prior, 12)[0] == play(again, 12)[0]).all()
 
 
-def test_counts_follow_what_is_loaded(cases: Any, make_prior: Any) -> None:
-    config = cases["markov"][0]
+@pytest.mark.parametrize("kind", ["markov", "mixed"])
+def test_counts_follow_what_is_loaded(cases: Any, make_prior: Any, kind: str) -> None:
+    config = cases[kind][0]
     one, other = make_prior(config, seed=3), make_prior(config, seed=4)
     before = play(one, 40)[0]
     one.load_state_dict(other.state_dict())

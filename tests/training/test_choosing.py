@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from distill_live.errors import UsageError
 from distill_live.prior.objective import PriorData
@@ -64,6 +65,27 @@ def test_a_kind_that_was_asked_for_is_given_and_learns(data, kind):
     chosen = choose_prior(kind, data, K, 1, learn_a_little)
     assert chosen.objective.prior.config.kind == kind
     assert chosen.learnt_bits < before - 0.5
+
+
+def test_both_together_are_kept_where_each_knows_what_the_other_does_not(strangers):
+    """What has learnt knows level 0 of what is held out, which was never counted; what was counted knows level 1."""
+    held_out = tuple(np.stack([np.full((150, 1), 5), np.full((150, 1), 1)], axis=-1).astype(np.int16) for _ in range(2))
+
+    def learn_level_0(task: Any) -> Outcome:
+        biases = torch.zeros(1, 2, K)
+        biases[:, 0, 5] = 30.0
+        task.prior.set_biases(biases)
+        return learn_nothing(task)
+
+    chosen = choose_prior("auto", PriorData(strangers.train, held_out), K, 1, learn_level_0)
+    assert chosen.objective.prior.config.kind == "mixed"
+    assert chosen.both_bits < 0.5 * min(chosen.learnt_bits, chosen.counted_bits)
+    assert chosen.words.startswith("It learns and counts")
+    assert float(chosen.objective.validate().mean()) == pytest.approx(chosen.both_bits, abs=0.1)
+
+
+def test_both_together_can_be_asked_for(data):
+    assert choose_prior("mixed", data, K, 1, learn_nothing).objective.prior.config.kind == "mixed"
 
 
 def test_the_counts_alone_need_no_training(data):

@@ -1,0 +1,104 @@
+"""Learning and counting together, while it is made: two priors and a share for each level (``mixed_live.py`` plays it).
+
+The shares are those with which recordings that were held out are least surprising (expectation maximisation, a mixture
+of two; Jelinek and Mercer, 1980). Training thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill_live.prior.base import Column
+from distill_live.prior.markov import MarkovPrior
+from distill_live.prior.mixed_live import LiveMixedPrior, MixedConfig, MixedState
+from distill_live.prior.network import Prior, build_prior
+
+ROUNDS: Final = 50  # of expectation maximisation
+
+Floats = NDArray[np.float64]
+
+
+class MixedPrior(Prior[MixedState]):
+    """A prior that learns and one that counts; ``of`` makes one that fits both together."""
+
+    config_class = MixedConfig
+    live_class = LiveMixedPrior
+
+    def __init__(self, config: MixedConfig) -> None:
+        super().__init__()
+        self.config: MixedConfig = config
+        self.learned = build_prior(config.learned)
+        counted = build_prior(config.counted)
+        assert isinstance(counted, MarkovPrior)
+        self.counted = counted
+        self.register_buffer("shares", torch.full((config.levels,), 0.5))
+
+    @classmethod
+    def of(cls, learned: Prior[Any], counted: MarkovPrior, shares: Floats) -> MixedPrior:
+        """Both, as they are; ``shares`` ``[Q]`` of what has learnt."""
+        c = learned.config
+        config = MixedConfig(c.rows, c.levels, c.codebook_size, learned.config.to_json(), counted.config.to_json())
+        prior = cls(config)
+        prior.learned, prior.counted = learned, counted
+        prior.get_buffer("shares").copy_(torch.from_numpy(shares.astype(np.float32)))
+        return prior
+
+    def forward(self, previous: Tensor, columns: Tensor) -> Tensor:
+        shares = self.get_buffer("shares")[:, None]
+        learned = self.learned(previous, columns).softmax(-1)
+        counted = self.counted(previous, columns).softmax(-1)
+        return torch.log((shares * learned + (1.0 - shares) * counted).clamp_min(1e-9))
+
+    def set_biases(self, log_probabilities: Tensor) -> None:
+        self.learned.set_biases(log_probabilities)
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        self._live = None  # what it has counted lies in tables, which follow no tensor
+        super()._load_from_state_dict(*arguments)
+
+
+def code_probabilities(prior: Prior[Any], grid: Column) -> Floats:
+    """The probability of each code of a grid ``[W, H, Q]`` that starts with the begin token: ``[W * H, Q]``."""
+    prior.eval()
+    device = next((p.device for p in prior.parameters()), torch.device("cpu"))
+    columns = torch.from_numpy(grid.astype(np.int64))[None].to(device)
+    with torch.inference_mode():
+        logs = prior.logits(columns).log_softmax(-1).gather(-1, columns[..., None])
+    return logs.double().exp().cpu().numpy().reshape(-1, grid.shape[2])
+
+
+def fitted_shares(learned: Floats, counted: Floats) -> Floats:
+    """The share of ``learned`` in the mixture that makes these codes likeliest, per level ``[Q]``; both ``[N, Q]``.
+
+    >>> fitted_shares(np.array([[0.9], [0.1]]), np.array([[0.1], [0.1]])).round(1)
+    array([1.])
+    """
+    shares = np.full(learned.shape[1], 0.5)
+    for _ in range(ROUNDS):
+        from_learned = shares * learned
+        shares = (from_learned / np.maximum(from_learned + (1.0 - shares) * counted, 1e-300)).mean(axis=0)
+    return shares
+
+
+def mixed_bits(learned: Sequence[Floats], counted: Sequence[Floats]) -> Floats:
+    """Bits per code ``[Q]`` of a mixture whose shares were never fitted to the codes they are measured on.
+
+    Args:
+        learned, counted: probabilities ``[N, Q]`` of the codes of each recording; shares for one are fitted on the
+            others, or, where there is one recording alone, on its other half.
+    """
+    if len(learned) == 1:
+        learned, counted = np.array_split(learned[0], 2), np.array_split(counted[0], 2)
+    total, count = np.zeros(learned[0].shape[1]), 0
+    for own in range(len(learned)):
+        a, b = (np.concatenate([p for at, p in enumerate(of_all) if at != own]) for of_all in (learned, counted))
+        shares = fitted_shares(a, b)
+        total -= np.log2(np.maximum(shares * learned[own] + (1.0 - shares) * counted[own], 1e-12)).sum(axis=0)
+        count += len(learned[own])
+    return total / max(count, 1)
