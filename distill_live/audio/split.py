@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
+TAIL_FRACTION: Final = 0.15  # of the files, or of each of them
 FEWEST_FILES: Final = 4  # below this no whole file is held out
 GAP_FRAMES: Final = 4  # mel frames between head and tail: windows of 2048 at a hop of 512 no longer overlap
 
@@ -29,7 +30,7 @@ class Split:
     tail_fraction: float = 0.0
 
 
-def split_by_file(names: Sequence[str], seed: int, held_out_fraction: float = 0.15) -> Split:
+def split_by_file(names: Sequence[str], seed: int, held_out_fraction: float = TAIL_FRACTION) -> Split:
     """Hold out ``held_out_fraction`` of the files, at least one, chosen by ``seed`` alone.
 
     Each name draws its own lot, so adding a file to a corpus hardly moves the others. With fewer than four files

@@ -20,6 +20,7 @@ from distill_live.training.workdir import WorkFolder
 
 FEW_FILES: Final = 5
 SHORT_S: Final = 30.0
+END: Final = " (end)"  # after the name of a recording whose end alone is held out
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def load_material(report: CorpusReport, work: WorkFolder, seed: int) -> Material
         head, tail = cut_tail(mel, split.tail_fraction)
         pieces.append(Piece(file.name, head, False, head.shape[1] * mel_config.hop))
         if tail.shape[1]:
-            pieces.append(Piece(f"{file.name} (end)", tail, True, tail.shape[1] * mel_config.hop))
+            pieces.append(Piece(f"{file.name}{END}", tail, True, tail.shape[1] * mel_config.hop))
     return Material(report, tuple(pieces), mel_config, split.tail_fraction > 0)
 
 

@@ -25,11 +25,14 @@ from distill_live.cli.bench.training import run_program
 from distill_live.cli.durations import parse_duration
 from distill_live.cli.quality.candidates import CANDIDATES, DEFAULT, candidate
 from distill_live.errors import UsageError
+from distill_live.training.material import END
 
 SCRIPT: Final = "bench_quality"
 SCREEN_S: Final = 60.0
 FINALISTS: Final = 2
 BARS: Final = {"beats": (1.9, 5.5, 10.0), "drones": (2.6, 9.0, 12.0)}  # mrstft, mel dB, lsd dB: issue 4
+RATE: Final = 48000
+HOP: Final = 512
 USE_BARS: Final = (80.0, 50.0)  # % of the codes of level 0, and of every level
 
 
@@ -137,6 +140,26 @@ def options_of(name: str) -> list[str]:
     return found
 
 
+def held_out_files(corpus: Path, names: Sequence[str], place: Path) -> list[Path]:
+    """The recordings of these names; of ``NAME (end)`` the end that training held out, as a file in ``place``."""
+    import soundfile
+
+    from distill_live.audio.files import read_audio
+    from distill_live.audio.split import TAIL_FRACTION, cut_tail
+
+    found = []
+    for name in names:
+        if not name.endswith(END):
+            found.append(corpus / name)
+            continue
+        whole = corpus / name.removesuffix(END)
+        samples = read_audio(whole, RATE).mono()
+        _, tail = cut_tail(np.zeros((1, -(-len(samples) // HOP)), np.float32), TAIL_FRACTION)
+        found.append(place / f"{whole.stem}-end.wav")
+        soundfile.write(found[-1], samples[-tail.shape[1] * HOP :], RATE, subtype="FLOAT")
+    return found
+
+
 def _judged(path: Path, corpus: Path, others: Path | None, seed: int, pictures: Path | None) -> dict[str, Any]:
     from distill_live.cli.offline import open_model
     from distill_live.cli.quality.judge import judge, reconstruct
@@ -144,7 +167,7 @@ def _judged(path: Path, corpus: Path, others: Path | None, seed: int, pictures: 
 
     model = open_model(str(path))
     facts = model.metadata["training"]
-    held_out = [corpus / name for name in facts["held_out"] if (corpus / name).is_file()]
+    held_out = held_out_files(corpus, facts["held_out"], path.parent)
     training = [corpus / name for name in facts["files"] if name not in set(facts["held_out"])]
     found = judge(model, held_out, training, seed)
     verdict = found.to_json()

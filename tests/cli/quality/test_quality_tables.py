@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from click.testing import CliRunner
 
+from distill_live.audio.split import cut_tail
 from distill_live.cli.quality.candidates import CANDIDATES, candidate
 from distill_live.cli.quality.judge import Played
-from distill_live.cli.quality.run import Trial, best_of, command, markdown
+from distill_live.cli.quality.run import Trial, best_of, command, held_out_files, markdown
 from distill_live.errors import UsageError
 from distill_live.training.options import TrainOptions
 
@@ -76,6 +79,20 @@ def test_novelty_is_said_in_words():
     assert played(5.0, 4.0, 6.0).novelty.startswith("new")
     assert played(7.0, 4.0, 6.0).novelty.startswith("leaves")
     assert played(5.0, 4.0, None).novelty.startswith("5.0 dB from its corpus")
+
+
+def test_the_end_of_a_recording_is_the_part_that_was_held_out(tmp_path: Path):
+    """As ``material`` cuts it: the last frames, of which the first begins a hop's multiple after the beginning."""
+    time = np.arange(48000 * 3, dtype=np.float32) / (48000 * 3)
+    soundfile.write(tmp_path / "one.wav", time, 48000, subtype="FLOAT")
+    soundfile.write(tmp_path / "two.wav", -time, 48000, subtype="FLOAT")
+    whole, end = held_out_files(tmp_path, ["two.wav", "one.wav (end)"], tmp_path)
+    assert whole == tmp_path / "two.wav"
+    samples, rate = soundfile.read(end, dtype="float32")
+    assert rate == 48000
+    assert (samples == time[-len(samples) :]).all()
+    tail = cut_tail(np.zeros((1, 282), np.float32), 0.15)[1].shape[1]
+    assert len(samples) == tail * 512
 
 
 def test_a_folder_that_is_none_is_one_sentence(tmp_path: Path):
