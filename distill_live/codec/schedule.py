@@ -27,7 +27,7 @@ class CodecSchedule:
     last_share: float = 0.02
     autoencode_share: float = 0.25
     frozen_share: float = 0.0
-    dropout_share: float = 0.0
+    dropout_share: float = 0.15
     swap_share: float = 0.0
     gradient_norm: float = 1.0
 
