@@ -109,19 +109,21 @@ class ConvVQVAE(nn.Module):
         self.quantizer = QuantizerWrapper(config)
         self.quantizer.fill_randomly()
 
-    def forward(self, mel: Tensor, kept: Tensor | None = None, frozen: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, mel: Tensor, sources: Tensor | None = None, frozen: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Through the codes and back.
 
         Args:
             mel: log-mels in dB, ``[B, 1, n_mels, frames]``, any number of frames.
-            kept, frozen: as the quantiser takes them.
+            sources, frozen: as the quantiser takes them.
 
         Returns:
             ``recon`` of the shape of ``mel``, in dB; ``indices`` int64 ``[B, positions, levels]`` with position
             ``column * rows + row``; ``commit_loss``, a scalar, already weighted (0 in ``eval``).
         """
         latents = self.encoder(self.pad(mel))
-        vectors, indices, commit_loss = self.quantizer(to_positions(latents), kept, frozen)
+        vectors, indices, commit_loss = self.quantizer(to_positions(latents), sources, frozen)
         recon = self.decoder(from_positions(vectors, self.config.grid.rows))
         return recon[..., : mel.shape[-1]], indices, commit_loss
 

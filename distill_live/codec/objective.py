@@ -19,7 +19,8 @@ from distill_live.audio.batches import BatchConfig, TrainingBatches
 from distill_live.codec.config import VECTORS_PER_CODE
 from distill_live.codec.health import LevelHealth, UsageCounter
 from distill_live.codec.losses import multi_scale_mel_loss, vqvae_loss
-from distill_live.codec.model import ConvVQVAE, latents_of_recording, to_positions
+from distill_live.codec.mixing import draw_sources, swapped_items
+from distill_live.codec.model import ConvVQVAE, from_positions, latents_of_recording, to_positions
 from distill_live.codec.schedule import CodecSchedule
 
 _FIRST_FOR_CODEBOOKS = 1_000_000_000  # batches from this number on, which no training step reaches
@@ -104,17 +105,22 @@ class CodecObjective:
     def loss(self, mel: Tensor, progress: float = 0.0) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch ``[B, 1, n_mels, frames]`` in dB, to be minimised, and figures worth a curve.
 
-        The figures: ``loss``, ``mel_dB`` (mean absolute error of the reconstruction) and ``commitment``.
+        The figures: ``loss``, ``mel_dB`` (mean absolute error of what was decoded, be it muted or swapped, against what
+        was wanted) and ``commitment``.
         """
+        wanted = mel
         if self.has_codebooks:
             frozen = progress > 1.0 - self.schedule.frozen_share
-            recon, codes, commitment = self.model(mel, self._kept(len(mel)), frozen)
+            sources = draw_sources(len(mel), self.model.config.levels, self.schedule)
+            sources = None if sources is None else sources.to(self.device)
+            recon, codes, commitment = self.model(mel, sources, frozen)
             self.usage.add(codes)
-            loss = vqvae_loss(recon, mel, commitment)
+            wanted = mel if sources is None else self._wanted(mel, codes, sources)
+            loss = vqvae_loss(recon, wanted, commitment)
         else:
             recon, commitment = self.model.autoencode(mel), mel.new_zeros(())
             loss = multi_scale_mel_loss(recon, mel)
-        error = (recon.detach() - mel).abs().mean()
+        error = (recon.detach() - wanted).abs().mean()
         return loss, {"loss": loss.item(), "mel_dB": error.item(), "commitment": commitment.item()}
 
     def step(self, optimiser: torch.optim.Optimizer, mel: Tensor, progress: float) -> dict[str, float]:
@@ -131,13 +137,24 @@ class CodecObjective:
         self.steps += 1
         return figures
 
-    def _kept(self, segments: int) -> Tensor | None:
-        """How many levels each segment is decoded from; None when always all of them."""
-        if not self.schedule.dropout_share:
-            return None
-        levels = self.model.config.levels
-        dropped = torch.rand(segments) < self.schedule.dropout_share
-        return torch.where(dropped, torch.randint(1, levels, (segments,)), levels).to(self.device)
+    @torch.no_grad()
+    def _wanted(self, mel: Tensor, codes: Tensor, sources: Tensor) -> Tensor:
+        """What segments of such sources should sound like: themselves, but for those with another's fine levels.
+
+        No recording says how a swap sounds. In dB the levels nearly add up, so it is what the decoder makes of the own
+        coarse levels, and on top what the other recording has above its coarse levels.
+        """
+        which = swapped_items(sources).nonzero()[:, 0]
+        if not len(which):
+            return mel
+        others = sources[which, -1]
+        own = sources[which] == which[:, None]
+        coarse = torch.cat([torch.where(own, item[:, None], -1) for item in (which, others)])
+        vectors = self.model.quantizer.sums(codes, coarse)
+        ours, theirs = self.model.decoder(from_positions(vectors, self.model.config.grid.rows)).chunk(2)
+        wanted = mel.clone()
+        wanted[which] = (ours + mel[others] - theirs)[..., : mel.shape[-1]].clamp_min(self.model.config.floor_db)
+        return wanted
 
     @torch.no_grad()
     def held_out_error(self, mels: Sequence[Tensor]) -> dict[str, float]:

@@ -75,7 +75,7 @@ class QuantizerWrapper(nn.Module):
         self._fill(vectors, counts / counts.mean(), _FRESH)
 
     def forward(
-        self, latents: Tensor, kept: Tensor | None = None, frozen: bool = False
+        self, latents: Tensor, sources: Tensor | None = None, frozen: bool = False
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Quantise ``[B, N, D]``: vectors ``[B, N, D]``, codes int64 ``[B, N, Q]``, the commitment loss (a scalar).
 
@@ -83,8 +83,9 @@ class QuantizerWrapper(nn.Module):
 
         Args:
             latents: to be quantised.
-            kept: int ``[B]``, 1 to Q: the vectors of these items are the sums of so many levels (quantizer dropout);
-                None for all. Codes and loss are those of all levels.
+            sources: int64 ``[B, Q]``: which item of the batch each level of an item comes from, -1 for none (muted);
+                None for each its own. Codes and loss are those of the items as they are. The encoder learns from an
+                item only where its own levels are heard from the coarsest on: there the sum is near the latent.
             frozen: the codebooks do not follow the data, in ``train()`` neither.
 
         Raises:
@@ -94,20 +95,32 @@ class QuantizerWrapper(nn.Module):
             raise TrainingError("the quantiser has no codebooks yet", fix="call initialise with the corpus's latents")
         self._adapt_to_batch(latents.shape[0] * latents.shape[1])
         vectors, codes, losses = self.rvq(latents, freeze_codebook=frozen or not self.trained)
-        if kept is not None:
-            some = self.sums(codes, kept)
-            fewer = (kept < self.config.levels)[:, None, None]
-            vectors = torch.where(fewer, latents + (some - latents).detach(), vectors)  # straight through
+        if sources is not None:
+            vectors = self._replaced(latents, vectors, codes, sources)
         return vectors, codes, losses.sum()
 
     @torch.no_grad()
-    def sums(self, codes: Tensor, kept: Tensor) -> Tensor:
-        """Codes ``[B, N, Q]`` as vectors ``[B, N, D]``: the sum of the first ``kept`` ``[B]`` levels of each item."""
-        books = [layer._codebook.embed[0] for layer in self.rvq.layers]
-        total = torch.zeros((*codes.shape[:2], self.config.codebook_dim), device=codes.device)
-        for level, book in enumerate(books):
-            total += torch.where((kept > level)[:, None, None], book[codes[..., level]], 0.0)
+    def sums(self, codes: Tensor, sources: Tensor) -> Tensor:
+        """Vectors ``[n, N, D]`` of ``n`` items put together from the levels of codes ``[B, N, Q]``.
+
+        Args:
+            codes: of a batch.
+            sources: int64 ``[n, Q]``, as ``forward`` takes them.
+        """
+        total = torch.zeros((len(sources), codes.shape[1], self.config.codebook_dim), device=codes.device)
+        for level, layer in enumerate(self.rvq.layers):
+            source = sources[:, level]
+            chosen = layer._codebook.embed[0][codes[source.clamp_min(0), :, level]]
+            total += torch.where((source >= 0)[:, None, None], chosen, 0.0)
         return total
+
+    def _replaced(self, latents: Tensor, vectors: Tensor, codes: Tensor, sources: Tensor) -> Tensor:
+        own = sources == torch.arange(len(sources), device=sources.device)[:, None]
+        muted = sources < 0
+        sums = self.sums(codes, sources)
+        prefix = (own | muted).all(dim=1) & ~(muted[:, :-1] & own[:, 1:]).any(dim=1)
+        sums = torch.where(prefix[:, None, None], latents + (sums - latents).detach(), sums)  # straight through
+        return torch.where(own.all(dim=1)[:, None, None], vectors, sums)
 
     def codebooks(self) -> Codebooks:
         """The codebooks as plain arrays ``[Q, K, D]``, for the live path and the model file."""

@@ -116,6 +116,27 @@ def test_what_it_gives_is_what_the_live_codebooks_give() -> None:
     assert np.allclose(books.decode(codes[0].numpy()), vectors[0].numpy(), atol=1e-5)
 
 
+def test_levels_are_muted_and_taken_from_other_items_of_the_batch() -> None:
+    quantiser = _ready().train()
+    latents = torch.stack([_latents(50, seed=1), _latents(50, seed=2)])
+    books = quantiser.codebooks()
+    sources = torch.tensor([[0, 1, -1], [1, 1, 1]])
+    vectors, codes, _ = quantiser(latents, sources, frozen=True)
+    put_together = torch.stack([codes[0, :, 0], codes[1, :, 1], torch.full((50,), -1)], dim=-1)
+    assert np.allclose(vectors[0].detach(), books.decode(put_together.numpy()), atol=1e-5)
+    assert np.allclose(vectors[1].detach(), books.decode(codes[1].numpy()), atol=1e-5)
+    assert torch.equal(codes, quantiser(latents, frozen=True)[1]), "the codes are those of the items as they are"
+
+
+def test_the_encoder_learns_only_where_its_own_coarse_levels_are_heard() -> None:
+    quantiser = _ready().train()
+    latents = torch.stack([_latents(50, seed=seed) for seed in range(5)]).requires_grad_()
+    sources = torch.tensor([[0, 0, 0], [1, 1, -1], [-1, 2, 2], [-1, -1, 3], [4, 0, 0]])
+    quantiser(latents, sources, frozen=True)[0].sum().backward()
+    assert latents.grad is not None
+    assert latents.grad.abs().sum((1, 2)).gt(0).tolist() == [True, True, False, False, False]
+
+
 def test_codebooks_travel_through_a_state_dict_and_through_a_model_file() -> None:
     first = _ready().eval()
     second, third = QuantizerWrapper(CONFIG).eval(), QuantizerWrapper(CONFIG).eval()

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +19,14 @@ import soundfile
 from numpy.typing import NDArray
 
 from distill_live.audio.files import read_audio
+from distill_live.audio.mel import log_mel
 from distill_live.cli.bench.offline import Listener
+from distill_live.cli.quality.editing import Edited, edited
 from distill_live.cli.quality.measures import RATE, Distances, Frames, Sound, distances, frames_of, frechet, nearest_db
 from distill_live.codec.config import DEAD_SHARE
 from distill_live.engine.performance import BLOCK, Performance
 from distill_live.models.playable import Playable
-from distill_live.models.transcode import decode_sound, encode_sound
+from distill_live.models.transcode import decode_codes, decode_sound, encode_sound
 from distill_live.prior.contexts import ContextCounts
 from distill_live.prior.memorisation import longest_copy
 
@@ -94,10 +97,12 @@ class Played:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Everything that is known of one model."""
+    """Everything that is known of one model; ``use`` by the recordings judged, ``corpus_use`` by those it holds."""
 
     reconstruction: Reconstruction
     use: list[LevelUse]
+    corpus_use: list[LevelUse]
+    edited: Edited
     bits: dict[str, list[float]]
     played: Played
     pairs: list[tuple[Sound, Sound]] = field(repr=False)
@@ -107,7 +112,9 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         """All figures as plain JSON values."""
         use = [asdict(level) for level in self.use]
-        figures = {"reconstruction": asdict(self.reconstruction), "use": use, "bits": self.bits}
+        corpus_use = [asdict(level) for level in self.corpus_use]
+        figures = {"reconstruction": asdict(self.reconstruction), "use": use, "corpus_use": corpus_use}
+        figures |= {"edited": asdict(self.edited), "bits": self.bits}
         return {**figures, "played": asdict(self.played), "novelty": self.played.novelty}
 
 
@@ -128,7 +135,10 @@ def judge(model: Playable, recordings: Sequence[Path], training: Sequence[Path],
     own = _play(model, seed)
     played = _compare(model, own, frames_of(again), frames_of(through) if through else None, grids)
     pairs = list(zip(held_out, through, strict=True))
-    return Verdict(reconstruction, level_use(model, grids), _bits(model, grids), played, pairs, own.sound, own.codes)
+    use, corpus_use = (level_use(model, some) for some in (grids, [grid for _, grid in model.sounds]))
+    changed = edited(partial(decode_codes, model), [_mel(model, one) for one in held_out], grids, model.training_grids)
+    bits = _bits(model, grids)
+    return Verdict(reconstruction, use, corpus_use, changed, bits, played, pairs, own.sound, own.codes)
 
 
 def reconstruct(model: Playable, recordings: Sequence[Path]) -> dict[str, Any]:
@@ -140,6 +150,10 @@ def reconstruct(model: Playable, recordings: Sequence[Path]) -> dict[str, Any]:
 
 def _mono(path: Path) -> Sound:
     return read_audio(path, RATE).mono()
+
+
+def _mel(model: Playable, sound: Sound) -> NDArray[np.float32]:
+    return log_mel(sound - np.float32(sound.mean(dtype=np.float64)), model.mel)  # as it was encoded
 
 
 def _through(model: Playable, paths: Sequence[Path]) -> tuple[list[Sound], float, float]:

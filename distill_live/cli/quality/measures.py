@@ -176,17 +176,26 @@ def nearest_db(ours: Frames, theirs: Frames, apart: bool = False, seed: int = 0)
     """
     rng = np.random.default_rng(seed)
     mine, others = _some(len(ours.of), rng), _some(len(theirs.of), rng)
-    a, b = torch.from_numpy(ours.bands[mine]), torch.from_numpy(theirs.bands[others])
-    a_of, b_of = torch.from_numpy(ours.of[mine]), torch.from_numpy(theirs.of[others])
-    found = []
+    same = (ours.of[mine, None] == theirs.of[others]) if apart else None
+    return _nearest(ours.bands[mine], theirs.bands[others], same)
+
+
+def nearest_rms(ours: Floats, theirs: Floats, seed: int = 0) -> float:
+    """The same of frames ``[N, bands]`` and ``[M, bands]`` in dB, however many bands."""
+    rng = np.random.default_rng(seed)
+    return _nearest(ours[_some(len(ours), rng)], theirs[_some(len(theirs), rng)], None)
+
+
+def _nearest(ours: Floats, theirs: Floats, left_out: NDArray[np.bool_] | None) -> float:
+    a, b, found = torch.from_numpy(ours), torch.from_numpy(theirs), []
     for start in range(0, len(a), 1000):
         distance = torch.cdist(a[start : start + 1000], b)
-        if apart:
-            distance = distance.masked_fill(a_of[start : start + 1000, None] == b_of[None], float("inf"))
+        if left_out is not None:
+            distance = distance.masked_fill(torch.from_numpy(left_out[start : start + 1000]), float("inf"))
         found.append(distance.min(dim=1).values)
     joined = torch.cat(found)
     joined = joined[torch.isfinite(joined)]
-    return float(joined.mean()) / SET_BANDS**0.5 if len(joined) else float("nan")
+    return float(joined.mean()) / ours.shape[1] ** 0.5 if len(joined) else float("nan")
 
 
 def _some(count: int, rng: np.random.Generator) -> NDArray[np.int64]:

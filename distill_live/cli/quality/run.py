@@ -192,10 +192,17 @@ def markdown(machine: dict[str, Any], trials: Sequence[Trial]) -> str:
         "corpus, candidate, seed, s | mrstft | mel dB | lsd dB | centroid | level | ViSQOL | silence: all three | bar",
         [_reconstruction_row(trial) for trial in trials],
     )
-    lines += ["", "Codes in use on them, per level, and bits per code held out:", ""]
+    lines += ["", "Codes in use on them and on the whole corpus, per level, and bits per code held out:", ""]
     lines += _table(
-        "corpus, candidate, seed | used % | perplexity | prior | unigram | bigram | contexts | load %",
+        "corpus, candidate, seed | used % | perplexity | corpus used % | bar | prior | unigram | bigram | contexts "
+        "| load %",
         [_codes_row(trial) for trial in trials],
+    )
+    lines += ["", "Each level alone, and swapped (log-mels of the same recordings):", ""]
+    lines += _table(
+        "corpus, candidate, seed | mel dB: silence | each level alone | the first 2, 3.. | swapped from level 1, 2..: "
+        "changed dB | off the corpus dB | roughness % | jumps dB",
+        [_edited_row(trial) for trial in trials],
     )
     lines += ["", "A minute of its own:", ""]
     lines += _table(
@@ -231,16 +238,29 @@ def _reconstruction_row(trial: Trial) -> str:
 
 def _codes_row(trial: Trial) -> str:
     use, bits = trial.verdict["use"], trial.verdict["bits"]
-
-    def row(values: Sequence[float], digits: int = 2) -> str:
-        return " ".join(f"{value:.{digits}f}" for value in values)
-
+    corpus_use = [level["used_percent"] for level in trial.verdict["corpus_use"]]
+    reached = corpus_use[0] >= USE_BARS[0] and min(corpus_use) >= USE_BARS[1]
     return (
-        f"| {trial.corpus}, {trial.candidate}, {trial.seed} | {row([u['used_percent'] for u in use], 0)} "
-        f"| {row([u['perplexity'] for u in use], 0)} | {row(bits['held_out_bits'])} | {row(bits['unigram_bits'])} "
-        f"| {row(bits['bigram_bits'])} | {row(bits['context_bits'])} "
+        f"| {trial.corpus}, {trial.candidate}, {trial.seed} | {_row([u['used_percent'] for u in use], 0)} "
+        f"| {_row([u['perplexity'] for u in use], 0)} | {_row(corpus_use, 0)} | {_word(reached)} "
+        f"| {_row(bits['held_out_bits'])} | {_row(bits['unigram_bits'])} "
+        f"| {_row(bits['bigram_bits'])} | {_row(bits['context_bits'])} "
         f"| {trial.verdict['played']['real_time_percent']:.0f} |"
     )
+
+
+def _edited_row(trial: Trial) -> str:
+    found = trial.verdict["edited"]
+    single = _row([one["mel_db"] for one in found["alone"] if len(one["levels"]) == 1])
+    first = _row([one["mel_db"] for one in found["alone"] if len(one["levels"]) > 1])
+    keys = ("changed_db", "off_db", "roughness_percent", "jump_db")
+    swaps = [_row([s[key] for s in found["swapped"]], 0 if key == "roughness_percent" else 2) for key in keys]
+    cells = [_row([found["silence_db"]]), single, first, *swaps]
+    return f"| {trial.corpus}, {trial.candidate}, {trial.seed} | {' | '.join(cell or '-' for cell in cells)} |"
+
+
+def _row(values: Sequence[float], digits: int = 2) -> str:
+    return " ".join(f"{value:.{digits}f}" for value in values if np.isfinite(value))
 
 
 def _played_row(trial: Trial) -> str:

@@ -43,13 +43,18 @@ def test_a_model_is_judged_on_recordings_and_on_what_it_plays(tiny_playable: Any
     assert found.sound.shape == (-(-2 * RATE // 512) * 512,)
     assert found.codes.shape[1:] == (model.rows, model.levels)
     assert body["played"]["to_training_db"] > 0.0
+    assert [level["name"] for level in body["corpus_use"]] == list(model.level_names)
+    assert [one["levels"] for one in body["edited"]["alone"]] == [(0,), (1,), (2,), (0, 1), (0, 1, 2)]
+    assert [(one["first"], one["pairs"]) for one in body["edited"]["swapped"]] == [(1, 2), (2, 2)]
     again = judge(model, recordings[:2], recordings[2:], seed=3)
     assert (again.sound == found.sound).all()
 
 
 def test_nothing_held_out_is_no_failure(tiny_playable: Any, recordings: Any, monkeypatch: Any):
     monkeypatch.setattr(judging, "PLAYED_S", 1.0)
-    played = judge(tiny_playable(), [], recordings, seed=0).played
+    found = judge(tiny_playable(), [], recordings, seed=0)
+    played = found.played
+    assert found.edited.swapped == []
     assert played.held_out_db is None
     assert "too few recordings" in played.novelty
 

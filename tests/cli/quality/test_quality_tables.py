@@ -18,11 +18,21 @@ from distill_live.errors import UsageError
 from distill_live.training.options import TrainOptions
 
 
-def verdict(mrstft: float = 1.5, mel_db: float = 4.0) -> dict[str, Any]:
+def verdict(mrstft: float = 1.5, mel_db: float = 4.0, used: float = 90.0) -> dict[str, Any]:
     found = {"mrstft": mrstft, "mel_db": mel_db, "lsd_db": 5.0, "centroid_percent": 7.0, "level_db": -1.0}
     return {
         "reconstruction": {"recordings": 2, "distances": found, "silence": found, "visqol": None},
         "use": [{"name": "Structure", "used_percent": 90.0, "perplexity": 40.0, "dead": 0}],
+        "corpus_use": [{"name": "Structure", "used_percent": used, "perplexity": 40.0, "dead": 0}],
+        "edited": {
+            "silence_db": 30.0,
+            "alone": [
+                {"levels": (0,), "mel_db": 6.0},
+                {"levels": (1,), "mel_db": 9.0},
+                {"levels": (0, 1), "mel_db": 4.0},
+            ],
+            "swapped": [{"first": 1, "changed_db": 3.0, "off_db": -0.5, "roughness_percent": 120.0, "jump_db": 0.25}],
+        },
         "bits": {name: [2.5] for name in ("held_out_bits", "unigram_bits", "bigram_bits", "context_bits")},
         "played": {
             "frechet_training": 20.0,
@@ -64,9 +74,23 @@ def test_the_tables_have_a_row_for_each_training_and_say_whether_the_bar_is_reac
     assert len(rows) == 1
     assert rows[0].endswith("| ok |")
     assert "| NOT |" in next(line for line in text.splitlines() if line.startswith("| beats, bands, 1, 300"))
-    assert sum(line.startswith("| tabla, default, 2") for line in text.splitlines()) == 3
+    assert sum(line.startswith("| tabla, default, 2") for line in text.splitlines()) == 4
     for line in text.splitlines():
         assert "nan" not in line
+
+
+def test_levels_alone_and_swaps_have_a_row_each_and_codes_a_bar():
+    text = markdown({}, [Trial("beats", "default", 1, 300.0, verdict(used=79.0))])
+    assert "| beats, default, 1 | 30.00 | 6.00 9.00 | 4.00 | 3.00 | -0.50 | 120 | 0.25 |" in text
+    assert "| 79 | NOT |" in text
+    assert "| 90 | ok |" in markdown({}, [Trial("beats", "default", 1, 300.0, verdict())])
+
+
+def test_a_model_without_recordings_held_out_still_has_its_rows():
+    nothing = verdict() | {"edited": {"silence_db": float("nan"), "alone": [], "swapped": []}}
+    assert "| beats, default, 1 | - | - | - | - | - | - | - |" in markdown(
+        {}, [Trial("beats", "default", 1, 9, nothing)]
+    )
 
 
 def test_the_best_are_those_with_the_smallest_error():
