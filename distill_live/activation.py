@@ -34,4 +34,5 @@ def gelu(x: Floats) -> Floats:
     t *= _MINUS_HALF
     beyond *= np.exp(t, out=t)  # how much of the distribution lies beyond |x|
     beyond *= size
-    return np.subtract(np.maximum(x, _ZERO), beyond, out=beyond)
+    activated: Floats = np.subtract(np.maximum(x, _ZERO), beyond, out=beyond)
+    return activated

@@ -1,8 +1,8 @@
 """Broad sound that our own code makes, for what must learn from all kinds of sound: a vocoder that anybody may use.
 
-A scene is one to three layers, each of one instrument: strings, bells and bars, bows, plucked delay lines, harmonic tones
-with vibrato, chirps, FM, chords, hiss, crackle, drums; some scenes are filtered, some stand in a room. Scene ``number``
-is a pure function of the number and the seed. Knows nothing of mels or of learning. Any thread; a second of
+A scene is one to three layers, each of one instrument: strings, bells and bars, bows, plucked delay lines, harmonic
+tones with vibrato, chirps, FM, chords, hiss, crackle, drums; some scenes are filtered, some stand in a room. Scene
+``number`` is a pure function of the number and the seed. Knows nothing of mels or of learning. Any thread; a second of
 sound takes some tens of milliseconds.
 """
 
@@ -73,6 +73,7 @@ def chord(samples: int, rng: np.random.Generator) -> Signal:
 
 def chirps(samples: int, rng: np.random.Generator) -> Signal:
     """Tones that glide up or down, some of them in a hurry."""
+
     def one(length: int) -> Signal:
         low, high = np.log(rng.uniform(40.0, 12000.0, 2))
         hz = np.exp(low + (high - low) * np.arange(length) / length)
@@ -83,11 +84,13 @@ def chirps(samples: int, rng: np.random.Generator) -> Signal:
 
 def frequency_modulation(samples: int, rng: np.random.Generator) -> Signal:
     """Struck tones of two operators: clangs, pianos of the eighties, noise."""
+
     def one(length: int) -> Signal:
         time_s, hz = np.arange(length) / RATE, _pitch(rng)
-        ratio = rng.choice((0.5, 1.0, 1.41, 2.0, 3.0, 3.5, 7.0)) * rng.uniform(0.99, 1.01)
+        ratio = float(rng.choice((0.5, 1.0, 1.41, 2.0, 3.0, 3.5, 7.0))) * rng.uniform(0.99, 1.01)
         index = rng.uniform(0.2, 8.0) * np.exp(-time_s * rng.uniform(0.5, 8.0))
-        return np.sin(2 * np.pi * hz * time_s + index * np.sin(2 * np.pi * hz * ratio * time_s)) * _shape(length, rng)
+        phase = 2 * np.pi * hz * time_s + index * np.sin(2 * np.pi * hz * ratio * time_s)
+        return np.sin(phase) * _shape(length, rng)
 
     return _events(samples, rng, one, rate_hz=rng.uniform(0.5, 6.0), length_s=(0.2, 2.5))
 
@@ -117,6 +120,7 @@ def hiss(samples: int, rng: np.random.Generator) -> Signal:
 
 def bursts(samples: int, rng: np.random.Generator) -> Signal:
     """Strokes of noise of many colours and lengths."""
+
     def one(length: int) -> Signal:
         low_hz = 10 ** rng.uniform(1.5, 3.9)
         colour = voices.band(low_hz, low_hz * 2 ** rng.uniform(0.5, 6.0))
@@ -135,10 +139,19 @@ def crackle(samples: int, rng: np.random.Generator) -> Signal:
 def struck(samples: int, rng: np.random.Generator) -> Signal:
     """Bells, bars, glasses and strings of the demo corpus, and bars that nobody has built."""
     made_up = voices.Bar(
-        tuple(np.sort(rng.uniform(0.5, 12.0, 8))), tuple(rng.uniform(0.05, 1.0, 8)), tuple(rng.uniform(0.1, 1.5, 8)),
+        tuple(np.sort(rng.uniform(0.5, 12.0, 8))),
+        tuple(rng.uniform(0.05, 1.0, 8)),
+        tuple(rng.uniform(0.1, 1.5, 8)),
         ring_s=rng.uniform(0.2, 4.0),
     )
-    kinds: tuple[voices.Voice, ...] = (voices.BELL, voices.MARIMBA, voices.CELESTA, voices.GLASS, voices.String(), made_up)
+    kinds: tuple[voices.Voice, ...] = (
+        voices.BELL,
+        voices.MARIMBA,
+        voices.CELESTA,
+        voices.GLASS,
+        voices.String(),
+        made_up,
+    )
     voice = kinds[int(rng.integers(len(kinds)))]
 
     def one(length: int) -> Signal:
@@ -157,20 +170,38 @@ def bows(samples: int, rng: np.random.Generator) -> Signal:
 def drums(samples: int, rng: np.random.Generator) -> Signal:
     """A drum machine that nobody has programmed."""
     hits: tuple[voices.Hit, ...] = (
-        voices.kick, voices.snare, voices.hat, voices.open_hat, voices.shaker, voices.clap, voices.rim,
+        voices.kick,
+        voices.snare,
+        voices.hat,
+        voices.open_hat,
+        voices.shaker,
+        voices.clap,
+        voices.rim,
         voices.tom(rng.uniform(60.0, 250.0)),
     )
     line, step = np.zeros(samples), round(rng.uniform(0.08, 0.25) * RATE)
     for hit in rng.choice(len(hits), int(rng.integers(1, 5))):
         every = int(rng.integers(1, 9))
-        for at in range(int(rng.integers(every)) * step, samples, every * step):
+        for at in range(int(rng.integers(step)), samples, every * step):
             stroke = hits[hit](rng.uniform(0.3, 1.0), rng)[: samples - at]
             line[at : at + len(stroke)] += stroke
     return line
 
 
 _LAYERS: Final[tuple[Layer, ...]] = (
-    harmonic_tone, chord, chirps, frequency_modulation, plucked, hiss, bursts, crackle, struck, bows, drums, drums, bursts,
+    harmonic_tone,
+    chord,
+    chirps,
+    frequency_modulation,
+    plucked,
+    hiss,
+    bursts,
+    crackle,
+    struck,
+    bows,
+    drums,
+    drums,
+    bursts,
 )
 
 
@@ -179,8 +210,8 @@ def _pitch(rng: np.random.Generator, low_hz: float = 35.0, high_hz: float = 2500
 
 
 def _swelling(samples: int, rng: np.random.Generator) -> Signal:
-    """Loudness that wanders between silence and 1, at any pace."""
-    return np.clip(0.6 + 0.7 * voices.wander(samples, 10 ** rng.uniform(-0.7, 1.0), rng), 0.0, 1.0) ** 1.5
+    """Loudness that wanders between next to nothing and 1, at any pace."""
+    return np.clip(0.62 + 0.6 * voices.wander(samples, 10 ** rng.uniform(-0.7, 1.0), rng), 0.0, 1.0) ** 1.5
 
 
 def _shape(samples: int, rng: np.random.Generator, sharp: bool = False) -> Signal:
@@ -206,7 +237,8 @@ def _filtered(line: Signal, rng: np.random.Generator) -> Signal:
     """Through one soft band."""
     low_hz = 10 ** rng.uniform(1.3, 3.0)
     size = voices.fast_size(len(line))
-    shape = voices.band(low_hz, low_hz * 2 ** rng.uniform(2.0, 8.0))(np.fft.rfftfreq(size, 1 / RATE))
+    hz: Signal = np.fft.rfftfreq(size, 1 / RATE).astype(np.float64)
+    shape = voices.band(low_hz, low_hz * 2 ** rng.uniform(2.0, 8.0))(hz)
     return np.fft.irfft(np.fft.rfft(line, size) * shape, size)[: len(line)]
 
 
@@ -217,4 +249,7 @@ def _in_room(line: Signal, rng: np.random.Generator) -> Signal:
     echo *= voices.envelope(len(echo), 0.004, t60_s)
     echo /= np.sqrt(np.square(echo).sum())
     size = voices.fast_size(len(line) + len(echo))
-    return line + rng.uniform(0.05, 0.5) * np.fft.irfft(np.fft.rfft(line, size) * np.fft.rfft(echo, size), size)[: len(line)]
+    return (
+        line
+        + rng.uniform(0.05, 0.5) * np.fft.irfft(np.fft.rfft(line, size) * np.fft.rfft(echo, size), size)[: len(line)]
+    )

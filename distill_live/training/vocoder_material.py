@@ -58,7 +58,7 @@ def load_material(
     seed: int,
     mel: MelConfig,
     codec: Playable | None = None,
-    progress: Callable[[int, int], None] = lambda done, of: None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Material:
     """Sounds of folders and so many synthesised scenes.
 
@@ -76,13 +76,12 @@ def load_material(
     of = sum(map(len, corpora)) + (HELD_OUT_SCENES + scenes if scenes else 0)
     for name, sound, held_out in _sounds(corpora, scenes, seed):
         parts[held_out].append(_sounding(name, sound, mel, codec))
-        progress(len(parts[False]) + len(parts[True]), of)
+        if progress is not None:
+            progress(len(parts[False]) + len(parts[True]), of)
     return Material(tuple(parts[False]), tuple(parts[True]), tuple(file for used in corpora for file in used))
 
 
-def _sounds(
-    corpora: Sequence[Sequence[CorpusFile]], scenes: int, seed: int
-) -> Iterator[tuple[str, Floats, bool]]:
+def _sounds(corpora: Sequence[Sequence[CorpusFile]], scenes: int, seed: int) -> Iterator[tuple[str, Floats, bool]]:
     for used in corpora:
         held_out = set(split_by_file([file.name for file in used], seed).held_out)
         for file in used:
@@ -134,7 +133,9 @@ class SoundingBatches:
         frames, hop = self.config.frames, self._mel.hop
         missing = max(0, frames - sounding.mel.shape[1])
         start = int(rng.integers(sounding.mel.shape[1] + missing - frames + 1))
-        mel = np.pad(sounding.mel, ((0, 0), (0, missing)), constant_values=self._mel.floor_db)[:, start : start + frames]
+        mel = np.pad(sounding.mel, ((0, 0), (0, missing)), constant_values=self._mel.floor_db)[
+            :, start : start + frames
+        ]
         sound = np.pad(sounding.sound, (0, missing * hop))[start * hop : (start + frames) * hop]
         most_db = 20.0 * np.log10(_FULL_SCALE / max(float(np.abs(sound).max()), 1e-3))
         gain_db = min(float(rng.uniform(*self.config.gain_db)), max(most_db, 0.0))

@@ -1,4 +1,4 @@
-"""The ConvNeXt vocoder as a task of the loop: batches, the loss, the critic where there is one, and what to resume from.
+"""The ConvNeXt vocoder as a task of the loop: batches, the loss, a critic where there is one, and what to resume from.
 
 Knows nothing of files or clocks. Training thread.
 """
@@ -18,7 +18,7 @@ from distill_live.vocoder.convnext import ConvNextVocoder
 from distill_live.vocoder.critic import SpectralCritic, adversarial_loss, critic_loss, feature_loss
 from distill_live.vocoder.losses import LossWeights, SpectralDistance
 
-LEARNING_RATE: Final = 2e-3
+LEARNING_RATE: Final = 3e-3
 STEPS_PER_EPOCH: Final = 50
 WARM_UP_FRAMES: Final = 8  # at the beginning of a segment, where the vocoder does not know what was before
 MOST_JUDGED_FRAMES: Final = 300  # of each held-out sound

@@ -95,7 +95,7 @@ class LiveConvNext(Streaming[Floats, Floats, ConvNextState]):
         for frame in range(len(rows)):
             said, pasts = self._network(heard[frame : frame + 1], state.pasts)
             magnitudes = np.concatenate([state.magnitudes, found[frame : frame + 1]])
-            hops[frame], tail = self._sound(magnitudes[:1], said, state.tail)
+            hops[frame], tail = self._sound(magnitudes, said, state.tail)
             state = ConvNextState(pasts, magnitudes[1:], tail)
         return hops.reshape(-1), state
 
@@ -115,17 +115,32 @@ class LiveConvNext(Streaming[Floats, Floats, ConvNextState]):
             after.append(new)
         return self._head(self._norm(y)).reshape(plan.PARTS, -1), tuple(after)
 
-    def _sound(self, magnitude: Floats, said: Floats, tail: Floats) -> tuple[Floats, Floats]:
-        """One frame of magnitudes ``[1, bins]``: its hop, and what it leaves over the next one."""
+    def _sound(self, magnitudes: Floats, said: Floats, tail: Floats) -> tuple[Floats, Floats]:
+        """The oldest of the frames ``[1 + look_ahead, bins]``: its hop, and what it leaves over the next one."""
         residual, real, imaginary = said
-        wanted = magnitude * np.exp(np.clip(residual, *plan.RESIDUAL_RANGE))
+        wanted = magnitudes[:1] * np.exp(np.clip(residual, *plan.RESIDUAL_RANGE))
+        pull = np.empty(wanted.shape, np.complex64)
+        np.multiply(wanted, real, out=pull.real)
+        np.multiply(wanted, imaginary, out=pull.imag)
+        frame = self._frame(self._look(tail), pull, wanted)
+        for _ in range(self.config.rounds):
+            again = self._transform.laid(frame, tail)
+            after = self._frame(self._look(again[self.config.hop :]), np.complex64(0.0), magnitudes[1:2])
+            again[self.config.hop :] += after[0, : -self.config.hop]
+            frame = self._frame(self._transform.analyse(again[None]), pull, wanted)
+        return self._transform.finish(frame, tail)
+
+    def _look(self, tail: Floats) -> Spectra:
+        """What a tail says of the frame that begins where it begins, ``[1, bins]``."""
         begun = np.zeros((1, self.config.n_fft), np.float32)
         np.multiply(tail, self._look_window, out=begun[0, : len(tail)])
-        spectrum = rfft_rows(begun, np.empty((1, self.config.bins), np.complex64))
-        spectrum.real += wanted * real
-        spectrum.imag += wanted * imaginary
+        return rfft_rows(begun, np.empty((1, self.config.bins), np.complex64))
+
+    def _frame(self, spectrum: Spectra, pull: Spectra | np.complex64, wanted: Floats) -> Floats:
+        """A spectrum ``[1, bins]``, pulled, with these magnitudes: a windowed frame ``[1, n_fft]``."""
+        spectrum += pull
         spectrum *= wanted / _lengths(spectrum, wanted)
-        return self._transform.finish(self._transform.synthesise(spectrum), tail)
+        return self._transform.synthesise(spectrum)
 
     def _warm_up(self) -> None:
         """The first step of a life must not be slower than the others: plans and pages are taken here."""

@@ -8,8 +8,8 @@
                                                   v
     frame j:   Y = M e^r,   phase of  (look + Y (a + ib)),   inverse STFT, overlap-add --> a hop
                                          ^                          |
-                                         +---- what earlier frames -+
-                                               say of this one
+                                         +---- what earlier frames -+   and, `rounds` times, what the
+                                               say of this one          next frame would answer
 
 The blocks are those of ConvNeXt (Liu et al., CVPR 2022), causal in time; that the head gives magnitude and phase of
 every bin for an inverse STFT is the design of Vocos (Siuzdak, ICLR 2024). What is ours: the magnitude is a correction
@@ -30,6 +30,7 @@ import numpy.typing as npt
 
 from distill_live.audio.mel import MelConfig
 from distill_live.errors import DistillError
+from distill_live.vocoder.istft import LEAST_OVERLAP
 
 Floats = npt.NDArray[np.float32]
 
@@ -44,8 +45,10 @@ EPSILON: Final = 1e-5  # of LayerNorm
 WIDTHS: Final = (8, 1024)
 DEPTHS: Final = (1, 24)
 LOOK_AHEADS: Final = (0, 4)
-_FIRST_SCALE: Final = 0.02
-_ONSET_SHARE: Final = 0.1
+ROUNDS: Final = (0, 8)
+_RANGES: Final = {"width": WIDTHS, "depth": DEPTHS, "look_ahead": LOOK_AHEADS, "rounds": ROUNDS}
+_FIRST_SCALE: Final = 0.01
+_ONSET_SHARE: Final = 0.02
 _PHASE_SEED: Final = 2007
 
 
@@ -58,11 +61,12 @@ class ConvNextConfig:
         width: features of a frame, 8 to 1024.
         depth: blocks, 1 to 24.
         look_ahead: frames waited for before one is made into sound, 0 to 4; each delays the sound by a hop.
+        rounds: how often a frame is looked at again with the next one beside it, 0 to 8; needs a look-ahead.
 
     Raises:
         DistillError: a number out of its range.
 
-    >>> ConvNextConfig().latency_samples, ConvNextConfig(look_ahead=0).latency_samples
+    >>> ConvNextConfig().latency_samples, ConvNextConfig(look_ahead=0, rounds=0).latency_samples
     (1536, 1024)
     """
 
@@ -74,14 +78,21 @@ class ConvNextConfig:
     width: int = 128
     depth: int = 4
     look_ahead: int = 1
+    rounds: int = 2
 
     def __post_init__(self) -> None:
-        for name, legal in (("width", WIDTHS), ("depth", DEPTHS), ("look_ahead", LOOK_AHEADS)):
+        for name, legal in _RANGES.items():
             value = getattr(self, name)
             whole = isinstance(value, int) and not isinstance(value, bool)  # a file may hold anything
             if not whole or not legal[0] <= value <= legal[1]:
                 fix = f"use a whole number from {legal[0]} to {legal[1]}"
                 raise DistillError(f"{name} cannot be {value!r}", fix=fix)
+
+        if self.rounds and not self.look_ahead:
+            raise DistillError(f"{self.rounds} rounds need the next frame", fix="use look_ahead 1, or rounds 0")
+        if self.hop < 1 or self.n_fft % (2 * self.hop) or self.n_fft < LEAST_OVERLAP * self.hop:
+            fix = f"n_fft must be an even number of hops, at least {LEAST_OVERLAP}"
+            raise DistillError(f"n_fft {self.n_fft} does not suit a hop of {self.hop}", fix=fix)
 
     @property
     def mel(self) -> MelConfig:

@@ -14,6 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.parametrizations import weight_norm
 
 from distill_live.vocoder.losses import LEAST, RESOLUTIONS, magnitudes
 
@@ -43,25 +44,42 @@ class SpectralCritic(nn.Module):
 
     def __init__(self, channels: int = 32, resolutions: Sequence[tuple[int, int, int]] = RESOLUTIONS) -> None:
         super().__init__()
-        self.resolutions = tuple(resolutions)
-        self.networks = nn.ModuleList(_network(channels) for _ in self.resolutions)
+        self.networks = nn.ModuleList(_Network(channels, resolution) for resolution in resolutions)
 
     def forward(self, sound: Tensor) -> Hearing:
         """Sounds ``[B, T]``."""
-        verdicts, features = [], []
-        for resolution, network in zip(self.resolutions, self.networks, strict=True):
-            x = (magnitudes(sound, *resolution) / LEAST).log()[:, None]
-            *inner, last = network
-            for layer in inner:
-                x = functional.leaky_relu(layer(x), _SLOPE)
-                features.append(x)
-            verdicts.append(last(x))
-        return Hearing(tuple(verdicts), tuple(features))
+        heard = [network(sound) for network in self.networks]
+        features = [feature for _, inner in heard for feature in inner]
+        return Hearing(tuple(verdict for verdict, _ in heard), tuple(features))
+
+
+class _Network(nn.Module):
+    """What hears one resolution."""
+
+    def __init__(self, channels: int, resolution: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.resolution = resolution
+        channels_in = (1, *(channels for _ in _STRIDES[1:]))
+        self.layers = nn.ModuleList(
+            weight_norm(nn.Conv2d(before, channels, (3, 9), (1, stride), padding=(1, 4)))
+            for before, stride in zip(channels_in, _STRIDES, strict=True)
+        )
+        self.verdict = weight_norm(nn.Conv2d(channels, 1, 3, padding=1))
+
+    def forward(self, sound: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Verdicts, and the maps that led to them."""
+        x, features = (magnitudes(sound, *self.resolution) / LEAST).log()[:, None], []
+        for layer in self.layers:
+            x = functional.leaky_relu(layer(x), _SLOPE)
+            features.append(x)
+        return self.verdict(x), features
 
 
 def critic_loss(real: Hearing, made: Hearing) -> Tensor:
     """What the critic minimises: recordings above 1, what was made below -1."""
-    sides = [(1.0 - a).relu().mean() + (1.0 + b).relu().mean() for a, b in zip(real.verdicts, made.verdicts, strict=True)]
+    sides = [
+        (1.0 - a).relu().mean() + (1.0 + b).relu().mean() for a, b in zip(real.verdicts, made.verdicts, strict=True)
+    ]
     return torch.stack(sides).mean()
 
 
@@ -74,12 +92,3 @@ def feature_loss(real: Hearing, made: Hearing) -> Tensor:
     """How differently both are heard, relative to what is heard of recordings."""
     pairs = zip(real.features, made.features, strict=True)
     return torch.stack([(a - b).abs().mean() / a.abs().mean().clamp_min(LEAST) for a, b in pairs]).mean()
-
-
-def _network(channels: int) -> nn.ModuleList:
-    layers, channels_in = [], 1
-    for stride in _STRIDES:
-        layers.append(nn.Conv2d(channels_in, channels, (3, 9), (1, stride), padding=(1, 4)))
-        channels_in = channels
-    layers.append(nn.Conv2d(channels, 1, 3, padding=1))
-    return nn.ModuleList(nn.utils.parametrizations.weight_norm(layer) for layer in layers)

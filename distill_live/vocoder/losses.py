@@ -6,7 +6,6 @@ without state of their own; any thread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +16,7 @@ from distill_live.audio.mel import MelConfig, mel_filterbank
 
 RESOLUTIONS: Final = ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240))  # transform, hop, window
 LEAST: Final = 1e-4  # magnitudes below count as this
+_TINY: Final = 1e-8  # a root of 0 has no slope
 _LEAST_POWER: Final = 1e-10  # of a mel band: the floor, -100 dB
 
 
@@ -25,12 +25,14 @@ class LossWeights:
     """How much each distance counts.
 
     Attributes:
-        mel: of a dB of mel; ``stft`` (spectral convergence and log-magnitude) counts 1.
+        mel: of a dB of mel; the STFT part (spectral convergence and log-magnitude) counts 1.
+        bins: of a dB of log-spectral distance.
         level: of a dB of the level of a mel band over the whole segment.
         adversarial, features: of the critic's verdict and of the distance of what it hears.
     """
 
-    mel: float = 0.1
+    mel: float = 0.2
+    bins: float = 0.05
     level: float = 0.05
     adversarial: float = 0.1
     features: float = 0.2
@@ -39,35 +41,41 @@ class LossWeights:
 class SpectralDistance(nn.Module):
     """Distance of sounds ``[B, T]`` from references: a scalar, lower is better.
 
-    The multi-resolution STFT loss (Yamamoto et al., ICASSP 2020) with magnitudes in the scale of ``torch.stft``, plus the
-    mean |dB| of mel bands, plus that of their levels over the whole segment.
+    The multi-resolution STFT loss (Yamamoto et al., ICASSP 2020) with magnitudes in the scale of ``torch.stft``, plus
+    the log-spectral distance and the mean |dB| of mel bands and of their levels over the whole segment.
 
     >>> distance = SpectralDistance(MelConfig(), LossWeights())
     >>> sound = torch.sin(torch.arange(9600) * 0.05)[None]
-    >>> float(distance(sound, sound))
+    >>> round(float(distance(sound, sound)), 3)
     0.0
     """
 
-    def __init__(self, mel: MelConfig, weights: LossWeights, resolutions: Sequence[tuple[int, int, int]] = RESOLUTIONS) -> None:
+    bank: Tensor
+
+    def __init__(self, mel: MelConfig, weights: LossWeights) -> None:
         super().__init__()
-        self.mel, self.weights, self.resolutions = mel, weights, tuple(resolutions)
+        self.mel, self.weights = mel, weights
         self.register_buffer("bank", torch.from_numpy(mel_filterbank(mel)).T.contiguous(), persistent=False)
 
     def forward(self, estimate: Tensor, reference: Tensor) -> Tensor:
-        found = [_resolution(estimate, reference, *one) for one in self.resolutions]
-        ours, theirs = (self._bands(sound) for sound in (estimate, reference))
+        found = [_resolution(estimate, reference, *one) for one in RESOLUTIONS]
+        ours, theirs = (self._bins(sound) for sound in (estimate, reference))
+        bins = (_db(ours) - _db(theirs)).square().mean(dim=-1).add(_TINY).sqrt().mean()
+        ours, theirs = ours @ self.bank, theirs @ self.bank
         mel = (_db(ours) - _db(theirs)).abs().mean()
         level = (_db(ours.mean(dim=-2)) - _db(theirs.mean(dim=-2))).abs().mean()
-        return torch.stack(found).mean() + self.weights.mel * mel + self.weights.level * level
+        weights = self.weights
+        return torch.stack(found).mean() + weights.mel * mel + weights.bins * bins + weights.level * level
 
     def mel_db(self, estimate: Tensor, reference: Tensor) -> float:
         """Mean |dB| of mel bands alone."""
-        return float((_db(self._bands(estimate)) - _db(self._bands(reference))).abs().mean())
+        ours, theirs = (self._bins(sound) @ self.bank for sound in (estimate, reference))
+        return float((_db(ours) - _db(theirs)).abs().mean())
 
-    def _bands(self, sound: Tensor) -> Tensor:
-        """Power of mel bands ``[B, frames, n_mels]``."""
+    def _bins(self, sound: Tensor) -> Tensor:
+        """Power of bins ``[B, frames, bins]`` as the mel sees them, 1.0 for a full-scale sine."""
         peak = self.mel.n_fft / 4.0
-        return (magnitudes(sound, self.mel.n_fft, self.mel.hop, self.mel.n_fft, 0.0) / peak).square() @ self.bank
+        return (magnitudes(sound, self.mel.n_fft, self.mel.hop, self.mel.n_fft, 0.0) / peak).square()
 
 
 def magnitudes(sound: Tensor, n_fft: int, hop: int, window: int, least: float = LEAST) -> Tensor:
