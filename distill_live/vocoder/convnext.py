@@ -72,8 +72,10 @@ class ConvNextVocoder(nn.Module, Streaming[Tensor, Tensor, BatchState]):
     """Log-mels ``[B, n_mels, n]`` in dB to sound ``[B, n * hop]``, under contract S.
 
     ``step`` lags ``latency`` samples behind ``forward``, whose sample ``j * hop`` is the centre of frame ``j``.
-    Phases of noise lead to others without end and magnify rounding errors, two to three times a frame: the contract's
-    tolerance is kept in double precision. The form that plays takes frames one by one and has no such errors.
+    Phases of noise magnify rounding errors two to three times a frame, and a product of many frames is rounded
+    otherwise than one of few: the contract's tolerance is kept in double precision for some twenty frames, and after
+    that the same noise has other phases. It is meant for segments; the form that plays takes frames one by one and
+    keeps every bit.
 
     >>> vocoder = ConvNextVocoder(ConvNextConfig(width=8, depth=1))
     >>> vocoder(torch.full((2, 128, 3), -100.0)).shape

@@ -197,10 +197,11 @@ class _Norm:
 
     def __init__(self, weights: Weights, name: str, width: int) -> None:
         self._weight, self._bias = weights.take(f"{name}.weight", width), weights.take(f"{name}.bias", width)
+        self._mean = np.full(width, 1.0 / width, np.float32)  # a product takes a third of the time of ``mean``
 
     def __call__(self, x: Floats) -> Floats:
-        centred = x - x.mean()
-        centred *= np.float32(1.0) / np.sqrt(np.square(centred).mean() + np.float32(plan.EPSILON))
+        centred = x - x @ self._mean
+        centred *= np.float32(1.0) / np.sqrt(np.square(centred) @ self._mean + np.float32(plan.EPSILON))
         centred *= self._weight
         centred += self._bias
         return centred

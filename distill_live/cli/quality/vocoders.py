@@ -120,7 +120,7 @@ def step_s(vocoder: Vocoder, mel: Sound) -> float:
 
 def markdown(machine: dict[str, Any], trials: Sequence[Trial]) -> str:
     """Machine and table, for ``docs/quality.md``."""
-    lines = [f"- {name}: {value}" for name, value in machine.items()]
+    lines = [f"- {name}: {value}" for name, value in machine.items() if name != "machine"]
     head = "folder (recordings), vocoder | mrstft | mel dB | lsd dB | centroid | level | of a core | latency"
     return "\n".join([*lines, "", f"| {head} |", "|" + "---|" * (head.count("|") + 1), *map(_row, trials)])
 
