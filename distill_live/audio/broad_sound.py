@@ -12,11 +12,12 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distill_live.audio import demo_voices as voices
 from distill_live.audio.demo_voices import RATE, Signal
-from distill_live.audio.files import Floats
 
+Floats = NDArray[np.float32]
 Layer = Callable[[int, np.random.Generator], Signal]  # samples, chance -> a whole layer [T]
 
 _PEAK_DB: Final = (-18.0, -1.0)
