@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(
     0, str(Path(__file__).parent.parent)
@@ -17,6 +18,9 @@ sys.path.insert(
 
 os.environ["DISTILL_HOME"] = str(Path(tempfile.gettempdir()) / f"distill-live-no-home-{os.getpid()}")
 """There is none: what the developer's own library holds (plugins, models) must not decide whether a test holds."""
+
+settings.register_profile("no clock", deadline=None)  # how long an example takes says something of the machine alone
+settings.load_profile("no clock")
 
 if TYPE_CHECKING:
     from distill_live.models.playable import Playable

@@ -19,7 +19,7 @@ Voice = Callable[[float, float, float, np.random.Generator], Signal]  # hz, velo
 Hit = Callable[[float, np.random.Generator], Signal]  # velocity 0..1, chance
 
 RATE: Final = 48000
-_TOP_HZ: Final = 17000.0
+TOP_HZ: Final = 17000.0
 _CHUNK: Final = 256
 _TABLE: Final = 4096
 _TOUCH: Final = 3200  # samples of the noise of a plectrum or a mallet
@@ -31,7 +31,7 @@ def ring(hz: Signal, gains: Signal, t60_s: Signal, samples: int) -> Signal:
     A decaying partial is a power series, and a power series over ``a * 256 + b`` is a product of two shorter ones:
     the whole bank is one matrix product, a hundred times faster than as many sines.
     """
-    audible = hz < _TOP_HZ
+    audible = hz < TOP_HZ
     rate = 2j * np.pi * hz[audible] / RATE - np.log(1000.0) / (t60_s[audible] * RATE)
     chunks = -(-samples // _CHUNK)
     coarse = gains[audible] * np.exp(np.outer(np.arange(chunks) * _CHUNK, rate))
@@ -88,7 +88,7 @@ class String:
 
     def __call__(self, hz: float, velocity: float, seconds: float, rng: np.random.Generator) -> Signal:
         samples = round(seconds * RATE)
-        number = np.arange(1.0, min(48.0, _TOP_HZ / hz) + 1.0)
+        number = np.arange(1.0, min(48.0, TOP_HZ / hz) + 1.0)
         partials_hz = number * hz * np.sqrt(1.0 + self.stiffness * number**2)
         softness = (1.1 - self.brightness * (0.4 + 0.6 * velocity)) * 3.2
         gains = np.sin(np.pi * number * self.pick) / number * np.exp(-softness * (partials_hz / 4000.0))

@@ -28,6 +28,7 @@ from distill_live.errors import ModelFileError
 Array = NDArray[Any]
 
 DTYPES: Final[Mapping[str, np.dtype[Any]]] = {
+    "F16": np.dtype("<f2"),
     "F32": np.dtype("<f4"),
     "F64": np.dtype("<f8"),
     "I16": np.dtype("<i2"),

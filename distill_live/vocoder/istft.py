@@ -28,6 +28,14 @@ def hann(length: int) -> Floats:
     return (0.5 - 0.5 * np.cos(2.0 * np.pi * turns)).astype(np.float32)
 
 
+def first_look_window(n_fft: int, hop: int) -> Floats:
+    """Hann over the part of a new frame that earlier frames reach into, float32 ``[n_fft - hop]``.
+
+    The frame's last hop is nobody's yet. ``rfft_rows`` divides by n_fft: 1.0 is then a full-scale sine.
+    """
+    return hann(n_fft - hop) * np.float32(4.0)
+
+
 class FrameTransform:
     """Overlapping frames to spectra and back, for one window length and hop.
 

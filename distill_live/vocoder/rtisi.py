@@ -31,7 +31,7 @@ from distill_live.audio.mel import MelConfig
 from distill_live.errors import DistillError
 from distill_live.streaming import Streaming
 from distill_live.vocoder.fft import Floats, Spectra, rfft_rows
-from distill_live.vocoder.istft import LEAST_OVERLAP, FrameTransform, hann
+from distill_live.vocoder.istft import LEAST_OVERLAP, FrameTransform, first_look_window
 from distill_live.vocoder.magnitude import MelToMagnitude
 
 LOOK_AHEAD_RANGE: Final = (1, 4)
@@ -119,7 +119,7 @@ class RtisiLa(Streaming[Floats, Floats, RtisiState]):
         self.latency = config.latency_samples
         self._magnitude = MelToMagnitude(config.mel)
         self._transform = FrameTransform(config.n_fft, config.hop)
-        self._first_look = _first_look_window(config.n_fft, config.hop)
+        self._first_look = first_look_window(config.n_fft, config.hop)
         turns = np.random.default_rng(_PHASE_SEED).random(self._transform.bins)
         self._any_phase: Spectra = np.exp(2j * np.pi * turns).astype(np.complex64)
         self._least: Spectra = _KEEP * self._any_phase
@@ -239,11 +239,6 @@ def _scale(magnitudes: Floats | np.float32, spectra: Spectra, out: Floats | None
     lengths: Floats = np.abs(spectra, out=out)
     lengths += _TINY
     return np.divide(magnitudes, lengths, out=lengths)
-
-
-def _first_look_window(n_fft: int, hop: int) -> Floats:
-    """Hann over the part of the newest frame that earlier frames reach into; its last hop is nobody's yet."""
-    return hann(n_fft - hop) * np.float32(4.0)  # the transform divides by n_fft: 1.0 is a full-scale sine
 
 
 def _check(name: str, value: int, legal: tuple[int, int]) -> None:

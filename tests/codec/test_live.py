@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from distill_live.activation import gelu
 from distill_live.codec.config import GRIDS, VQVAEConfig
-from distill_live.codec.live import LiveDecoder, gelu
+from distill_live.codec.live import LiveDecoder
 from distill_live.codec.model import VQDecoder, VQEncoder, live_decoder, live_encoder
 from distill_live.errors import ModelFileError
 
