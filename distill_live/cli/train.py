@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -109,5 +110,5 @@ def command(
     path = place_for(out)
     with stop_on_signals(StopFlag()) as stop:
         train_model(corpus, path, options, view(as_json), stop, started)
-    if not as_json:
+    if not as_json and os.environ.get("RANK", "0") == "0":  # one of a team is enough
         print(f"play it with: distill-live play {out if ' ' not in out else repr(out)}")

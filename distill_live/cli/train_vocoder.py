@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from distill_live.cli.durations import parse_duration
+from distill_live.errors import UsageError
 
 SCRIPT: Final = "train_vocoder"
 
@@ -29,12 +30,10 @@ Example:
     "--steps", type=click.IntRange(1), help="At most so many steps; without --budget, however long they take."
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
-@click.option("--width", type=int, default=128, show_default=True, help="Features of a frame.")
-@click.option("--depth", type=int, default=4, show_default=True, help="Blocks.")
-@click.option("--look-ahead", type=int, default=1, show_default=True, help="Frames waited for, 10.7 ms each.")
-@click.option(
-    "--rounds", type=int, default=2, show_default=True, help="Second looks at each frame; 0 without look-ahead."
-)
+@click.option("--width", type=int, help="Features of a frame.  [default: 128]")
+@click.option("--depth", type=int, help="Blocks.  [default: 4]")
+@click.option("--look-ahead", type=int, help="Frames waited for, 10.7 ms each.  [default: 1]")
+@click.option("--rounds", type=int, help="Second looks at each frame; 0 without look-ahead.  [default: 2]")
 @click.option("--batch", type=int, default=8, show_default=True, help="Segments in a step.")
 @click.option("--scenes", type=int, default=90, show_default=True, help="Synthesised sounds of four seconds.")
 @click.option("--adversarial", is_flag=True, help="Let a critic learn beside it; for a GPU.")
@@ -52,10 +51,10 @@ def command(
     budget: str | None,
     steps: int | None,
     device: str,
-    width: int,
-    depth: int,
-    look_ahead: int,
-    rounds: int,
+    width: int | None,
+    depth: int | None,
+    look_ahead: int | None,
+    rounds: int | None,
     batch: int,
     scenes: int,
     adversarial: bool,
@@ -68,6 +67,11 @@ def command(
 ) -> None:
     """Train a vocoder on synthesised sound and on FOLDERS. Ctrl-C saves what there is; --resume goes on."""
     started = time.monotonic()
+    wanted = {"width": width, "depth": depth, "look_ahead": look_ahead, "rounds": rounds}
+    shape = {name: value for name, value in wanted.items() if value is not None}
+    if start is not None and shape:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in shape)
+        raise UsageError(f"{start} brings its own size", fix=f"leave {options} out, or --start")
     default = "10m" if budget is None and steps is None else budget
     budget_s = None if default is None else parse_duration(default)
     from distill_live.training.machine import be_polite
@@ -79,14 +83,11 @@ def command(
 
     course = VocoderCourse(
         folders=folders,
+        **shape,
         scenes=scenes,
         budget_s=budget_s,
         steps=steps,
         device=device,
-        width=width,
-        depth=depth,
-        look_ahead=look_ahead,
-        rounds=rounds,
         batch=batch,
         adversarial=adversarial,
         start=start,

@@ -39,9 +39,11 @@ class QuantizerWrapper(nn.Module):
             commitment_weight=config.commitment_weight,
             decay=config.decay,
             kmeans_init=False,
+            sync_codebook=False,  # in a team the first one's codebooks are everybody's (training.team)
             threshold_ema_dead_code=DEAD_SHARE,  # above 0 switches the rule on; forward sets the real threshold
         )
         self.register_buffer("origin", torch.tensor(_NOWHERE))
+        self._spoken: list[Tensor] = []
 
     @property
     def trained(self) -> bool:
@@ -94,6 +96,7 @@ class QuantizerWrapper(nn.Module):
         if int(self.origin) == _NOWHERE:
             raise TrainingError("the quantiser has no codebooks yet", fix="call initialise with the corpus's latents")
         self._adapt_to_batch(latents.shape[0] * latents.shape[1])
+        self._spoken = [layer._codebook.embed[0].clone() for layer in self.rvq.layers]  # it moves while it looks
         vectors, codes, losses = self.rvq(latents, freeze_codebook=frozen or not self.trained)
         if sources is not None:
             vectors = self._replaced(latents, vectors, codes, sources)
@@ -104,13 +107,13 @@ class QuantizerWrapper(nn.Module):
         """Vectors ``[n, N, D]`` of ``n`` items put together from the levels of codes ``[B, N, Q]``.
 
         Args:
-            codes: of a batch.
+            codes: of a batch, as the last ``forward`` gave them.
             sources: int64 ``[n, Q]``, as ``forward`` takes them.
         """
         total = torch.zeros((len(sources), codes.shape[1], self.config.codebook_dim), device=codes.device)
-        for level, layer in enumerate(self.rvq.layers):
+        for level, book in enumerate(self._spoken):
             source = sources[:, level]
-            chosen = layer._codebook.embed[0][codes[source.clamp_min(0), :, level]]
+            chosen = book[codes[source.clamp_min(0), :, level]]
             total += torch.where((source >= 0)[:, None, None], chosen, 0.0)
         return total
 

@@ -64,7 +64,7 @@ LEAD: Final = f"{ROOT}/engine/lead"
 RETIRE: Final = f"{ROOT}/engine/retire"
 
 SAMPLING: Final = frozenset(
-    {"temperature", "topk", "topp", "seed", "guide.slot", "guide.amount"}
+    {"temperature", "topk", "topp", "seed", "repetition", "guide.slot", "guide.amount"}
     | {f"level.{i}.{what}" for i in range(MAX_LEVELS) for what in ("temperature", "topk", "topp")}
 )
 

@@ -31,6 +31,7 @@ from distill_live.params import Value
 from distill_live.takelog import Take
 
 MAX_CODES = 4_000_000
+SOUNDING_MODULES = ("activation.py", "weights.py")
 SOUNDING_ROOMS = ("audio", "codec", "codes", "effects", "engine", "models", "prior", "vocoder")
 
 
@@ -97,6 +98,8 @@ def build() -> str:
     for room in SOUNDING_ROOMS:
         for path in sorted((package / room).glob("*.py")):
             digest.update(path.read_bytes())
+    for module in SOUNDING_MODULES:
+        digest.update((package / module).read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -24,6 +24,13 @@ VERSION: Final = 1
 KIND: Final = "convnext"
 DOCUMENT: Final = "vocoder"
 _AGAIN: Final = "restore the file from a copy or train it again with scripts/train_vocoder"
+_MEL_RANGES: Final[dict[str, tuple[Any, float, float]]] = {
+    "sample_rate": (int, 8000, 192_000),
+    "n_fft": (int, 64, 8192),
+    "hop": (int, 16, 2048),
+    "n_mels": (int, 8, 1024),
+    "floor_db": ((int, float), -300.0, -1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -58,10 +65,10 @@ def read_vocoder(path: Path) -> VocoderFile:
     """
     contents = read_container(path)
     try:
-        facts = json.loads(contents.documents[DOCUMENT])
+        facts = json.loads(contents.documents[DOCUMENT], parse_constant=_no_number)
         known = (facts["format"], facts["version"], facts["kind"]) == (FORMAT, VERSION, KIND)
         config, training = facts["config"], dict(facts["training"])
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         raise _refused(path, "it is no vocoder") from None
     if not known:
         raise _refused(path, "it is of a kind or version that this program does not know")
@@ -85,10 +92,18 @@ def _config(path: Path, values: Any) -> ConvNextConfig:
     names = {field.name for field in fields(ConvNextConfig)}
     if not isinstance(values, dict) or set(values) != names:
         raise _refused(path, "its configuration is incomplete")
+    for name, (kind, low, high) in _MEL_RANGES.items():
+        value = values[name]
+        if not isinstance(value, kind) or isinstance(value, bool) or not low <= value <= high:
+            raise _refused(path, f"its {name} cannot be {str(value)[:20]}")
     try:
         return ConvNextConfig(**values)
     except DistillError as error:
         raise _refused(path, error.what) from None
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
 
 
 def _weights(path: Path, contents: Contents) -> dict[str, Array]:

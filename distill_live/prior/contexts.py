@@ -36,6 +36,7 @@ Floats = NDArray[np.float64]
 
 DEPTH: Final = 6  # context codes at most
 PAST: Final = 5  # columns that a context reaches back at most
+MOST_PLACES: Final = 1_000_000  # that are counted: of a larger corpus recordings evenly spread (up to 150 MB)
 OCTAVES: Final = 9  # of how often a context was seen: once, 2 to 3, 4 to 7, ..., 256 and more
 PIECES: Final = 16  # that are left out in turn while the weights are fitted
 ROUNDS: Final = 30  # of expectation maximisation
@@ -144,27 +145,27 @@ def joins(grids: Sequence[Columns]) -> list[Codes]:
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
     """What followed the contexts of one length: context ``i`` has entries ``starts[i]`` to ``starts[i + 1]``."""
 
     contexts: Hashes
     starts: NDArray[np.int64]
-    codes: Codes
-    counts: Floats
-    totals: Floats
+    codes: NDArray[np.int16]
+    counts: NDArray[np.int32]
+    totals: NDArray[np.int32]
 
     @classmethod
-    def counted(cls, contexts: Hashes, codes: Codes) -> _Table:
+    def counted(cls, contexts: Hashes, codes: Codes) -> Table:
         order = np.lexsort((codes, contexts))
         contexts, codes = contexts[order], codes[order]
         pair = np.ones(len(codes), np.bool_)
         pair[1:] = (contexts[1:] != contexts[:-1]) | (codes[1:] != codes[:-1])
         at = np.flatnonzero(pair)
-        counts = np.diff(at, append=len(codes)).astype(np.float64)
+        counts = np.diff(at, append=len(codes)).astype(np.int32)
         own, of = np.unique(contexts[at], return_index=True)
         starts = np.append(of, len(at)).astype(np.int64)
-        totals = np.add.reduceat(counts, of) if len(of) else np.zeros(0)
-        return cls(own, starts, codes[at], counts, totals)
+        totals = np.add.reduceat(counts, of).astype(np.int32) if len(of) else np.zeros(0, np.int32)
+        return cls(own, starts, codes[at].astype(np.int16), counts, totals)
 
     def places(self, contexts: Hashes) -> NDArray[np.int64]:
         """Where each context stands; -1 for one that was never seen."""
@@ -205,7 +206,7 @@ class ContextCounts:
 
     def __init__(self, grids: Sequence[Columns], codebook_size: int, weights: Floats | None = None) -> None:
         self.codebook_size = codebook_size
-        self.grids = [grid for grid in grids if len(grid)]
+        self.grids = some_of([grid for grid in grids if len(grid)])
         if not self.grids:
             raise CorpusError("there are no training codes to count", fix="add recordings")
         self.levels = self.grids[0].shape[2]
@@ -217,6 +218,14 @@ class ContextCounts:
         kept = [grid for grid in grids if len(grid)]
         return np.array([self._level_bits(kept, level) if kept else np.nan for level in range(self.levels)])
 
+    def of_codes(self, grid: Columns) -> Floats:
+        """The probability of each code of a grid that starts with the begin token, ``[W, H, Q]``."""
+        found = np.empty(grid.shape)
+        for level in range(self.levels):
+            evidence = _Evidence.of(self._tables[level], [grid], level)
+            found[:, :, level] = evidence.probabilities(self.weights[level], self.codebook_size).reshape(grid.shape[:2])
+        return found
+
     def probabilities(self, hashes: Sequence[np.uint64] | Hashes, level: int) -> Floats:
         """Of each code ``[K]`` after one context, whose prefixes have these hashes (as ``hashed`` gives them)."""
         found = np.full(self.codebook_size, 1.0 / self.codebook_size)
@@ -226,7 +235,7 @@ class ContextCounts:
                 break  # a longer one was never seen either
             entries = slice(int(table.starts[at]), int(table.starts[at + 1]))
             total = table.totals[at]
-            weight = weights[_octave(total)]
+            weight = weights[min(int(total).bit_length() - 1, OCTAVES - 1)]
             found *= 1.0 - weight
             found[table.codes[entries]] += weight / total * table.counts[entries]
         return found
@@ -253,7 +262,17 @@ class ContextCounts:
         return np.array(fitted)
 
 
-def _tables(grids: Sequence[Columns], level: int) -> list[_Table]:
+def some_of(grids: Sequence[Columns]) -> list[Columns]:
+    """All grids, or, with more than ``MOST_PLACES`` codes, as many as hold so many, evenly spread; one at least."""
+    share = MOST_PLACES / max(sum(grid.size for grid in grids), 1)
+    if share >= 1.0:
+        return list(grids)
+    kept = np.unique(np.linspace(0, len(grids) - 1, max(1, int(share * len(grids)))).round().astype(int))
+    longest = max(1, MOST_PLACES // len(kept) // int(np.prod(grids[0].shape[1:])))
+    return [grids[at][:longest] for at in kept]
+
+
+def _tables(grids: Sequence[Columns], level: int) -> list[Table]:
     by_length: list[list[Hashes]] = [[] for _ in range(DEPTH + 1)]
     for grid in grids:
         for length, hashes in enumerate(hashed(history_of(grid), level)):
@@ -263,7 +282,7 @@ def _tables(grids: Sequence[Columns], level: int) -> list[_Table]:
         by_length[length].append(hashes.ravel())
     followed = [*(grid.astype(np.int64) for grid in grids), joined[0]]
     codes = np.concatenate([grid[:, :, level].ravel() for grid in followed])
-    return [_Table.counted(np.concatenate(hashes), codes) for hashes in by_length if hashes]
+    return [Table.counted(np.concatenate(hashes), codes) for hashes in by_length if hashes]
 
 
 @dataclass(frozen=True)
@@ -274,7 +293,7 @@ class _Evidence:
     total: Floats
 
     @classmethod
-    def of(cls, tables: Sequence[_Table], grids: Sequence[Columns], level: int) -> _Evidence:
+    def of(cls, tables: Sequence[Table], grids: Sequence[Columns], level: int) -> _Evidence:
         codes = np.concatenate([grid[:, :, level].astype(np.int64).ravel() for grid in grids])
         by_grid = [hashed(history_of(grid), level) for grid in grids]
         counts, totals = [], []
@@ -291,10 +310,14 @@ class _Evidence:
 
     def bits(self, weights: Floats, codebook_size: int) -> float:
         """Bits per code with weights ``[D + 1, OCTAVES]``."""
+        return float(-np.log2(np.maximum(self.probabilities(weights, codebook_size), 1e-12)).mean())
+
+    def probabilities(self, weights: Floats, codebook_size: int) -> Floats:
+        """Of the codes that came ``[N]``, with weights ``[D + 1, OCTAVES]``."""
         p = np.full(self.count.shape[1], 1.0 / codebook_size)
         for length in range(len(self.count)):
             p = self._longer(length, p, weights[length])
-        return float(-np.log2(np.maximum(p, 1e-12)).mean())
+        return p
 
     def fitted(self, codebook_size: int) -> Floats:
         """The weights that make these codes most likely, all lengths together, the shortest context first."""

@@ -19,6 +19,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_live.prior.contexts import Table, some_of
+from distill_live.prior.order import BEGIN
+
 Columns = NDArray[np.int16]
 Logits = NDArray[np.float32]
 
@@ -35,18 +38,25 @@ class CodeHabits:
     def __init__(self, grids: Sequence[Columns], codebook_size: int) -> None:
         rows, levels = grids[0].shape[1:]
         self.codebook_size = codebook_size
-        shape = (levels, rows, codebook_size + 1, codebook_size)  # the last context: nothing was there
-        self._counts = np.zeros(shape, np.float32)
-        for grid in grids:
-            codes = grid.astype(np.int64)
-            for level in range(levels):
-                contexts = (
-                    codes[:, :, level - 1] if level else np.pad(codes[:-1, :, 0], ((1, 0), (0, 0)), constant_values=-1)
-                )
+        self._tables: list[Table] = []
+        at_all = np.ones((levels, rows, codebook_size), np.float32)
+        for level in range(levels):
+            contexts, found = [], []
+            for grid in some_of(grids):
+                codes = grid.astype(np.int64)
+                first = np.full((1, rows), BEGIN)
+                above = codes[:, :, level - 1] if level else np.concatenate([first, codes[:-1, :, 0]])
+                spoken = codes[:, :, level] >= 0  # a muted place says nothing
+                contexts.append(self._context(above, np.arange(rows))[spoken])
+                found.append(codes[:, :, level][spoken])
                 for row in range(rows):
-                    np.add.at(self._counts[level, row], (contexts[:, row], codes[:, row, level]), 1.0)
-        at_all = self._counts.sum(axis=2) + np.float32(1.0)
-        self._at_all = at_all / at_all.sum(axis=2, keepdims=True)  # [Q, H, K]
+                    np.add.at(at_all[level, row], codes[:, row, level][spoken[:, row]], 1.0)
+            self._tables.append(Table.counted(np.concatenate(contexts), np.concatenate(found)))
+        self._at_all = at_all / at_all.sum(axis=2, keepdims=True)
+
+    def _context(self, code: NDArray[np.int64] | int, row: NDArray[np.int64] | int) -> NDArray[np.uint64]:
+        """One number for a code (or none, or a muted one: the same) above or before a row."""
+        return (np.maximum(code, BEGIN) - BEGIN + np.asarray(row) * (self.codebook_size + 1)).astype(np.uint64)
 
     def log_probability(self, level: int, row: int, before: int, coarser: int) -> Logits:
         """Of each code ``[K]`` at a place.
@@ -56,12 +66,13 @@ class CodeHabits:
             before: the code of the column before there; -1 for none. Level 0 looks at it.
             coarser: the code of the next coarser level there. The other levels look at it.
         """
-        seen = self._counts[level, row, coarser if level else before]
-        total = seen.sum()
-        trust = total / (total + np.float32(np.count_nonzero(seen)) + np.float32(1e-9))
-        mixed = (np.float32(1.0) - trust) * self._at_all[level, row]
-        if total:
-            mixed += (trust / total) * seen
+        table, mixed = self._tables[level], self._at_all[level, row].copy()
+        at = int(table.places(self._context(coarser if level else before, row)))
+        if at >= 0:
+            entries = slice(int(table.starts[at]), int(table.starts[at + 1]))
+            total, kinds = int(table.totals[at]), entries.stop - entries.start
+            mixed *= np.float32(kinds / (total + kinds))
+            mixed[table.codes[entries]] += table.counts[entries] / np.float32(total + kinds)
         found: Logits = np.log(mixed)
         return found
 

@@ -64,8 +64,8 @@ class MarkovPrior(Prior[MarkovState]):
                     logits[b, w, row, level] = logits_of(found)
         return torch.from_numpy(logits).to(columns.device)
 
-    def bits(self, grids: Sequence[Column]) -> NDArray[np.float64]:
-        return self._tables().bits(grids)
+    def of_codes(self, grid: Column) -> NDArray[np.float64]:
+        return self._tables().of_codes(grid)
 
     def set_biases(self, log_probabilities: Tensor) -> None:
         """Nothing: its unigram is counted like the rest."""

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from distill_live.errors import ModelFileError
 from distill_live.prior.base import Column, LivePrior, PriorConfig, PriorState, check_range
-from distill_live.prior.contexts import DEPTH, OCTAVES, PAST, ContextCounts, Floats, place_hashes
+from distill_live.prior.contexts import DEPTH, MOST_PLACES, OCTAVES, PAST, ContextCounts, Floats, place_hashes
 from distill_live.prior.order import BEGIN, places
 from distill_live.prior.sampling import Choose
 from distill_live.weights import Arrays, Weights
 
-MOST_COLUMNS: Final = 10_000_000
 _LEAST: Final = 1e-9  # a probability that is said as a logit
 
 
@@ -39,7 +38,7 @@ class MarkovConfig(PriorConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("columns", self.columns, 1, MOST_COLUMNS)
+        check_range("columns", self.columns, 1, max(1, MOST_PLACES // (self.rows * self.levels)))
         check_range("pieces", self.pieces, 1, self.columns)
 
 

@@ -22,6 +22,7 @@ from distill_live.prior.sampling import Sampling, chooser
 
 MILD: Final = 1.1  # held-out bits over training bits up to which nothing was learnt by heart
 STRONG: Final = 1.5
+QUOTES: Final = 4.0  # longest exact copies, of those that held-out recordings have, from which on it quotes at length
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Memorisation:
     """``train_bits``, ``heldout_bits``: bits per code, mean over levels; held-out is NaN when nothing was held out.
 
     ``heldout_copy``: how many columns held-out recordings share with training ones, what is normal for this material.
+    ``counts``: it counts, so what its recordings cost says nothing of what it plays.
     """
 
     train_bits: float
@@ -86,6 +88,7 @@ class Memorisation:
     copy: Copy
     heldout_copy: int
     columns_per_second: float
+    counts: bool = False
 
     @property
     def words(self) -> str:
@@ -100,6 +103,8 @@ The longest exact copy is 47 columns (2.0 s); recordings share up to 5 (0.2 s) w
     def _learnt(self) -> str:
         if not np.isfinite(self.heldout_bits):
             return "No recording was held out, so nobody knows how much it learnt by heart: add recordings."
+        if self.counts:
+            return self._quotes()
         ratio = self.heldout_bits / max(self.train_bits, 1e-6)
         verdict = "It learnt the manner, not the recordings"
         if ratio > MILD:
@@ -108,6 +113,15 @@ The longest exact copy is 47 columns (2.0 s); recordings share up to 5 (0.2 s) w
             verdict = "It knows its recordings largely by heart"
         costs = f"a code costs {self.train_bits:.2f} bits in them and {self.heldout_bits:.2f} in recordings held out"
         return f"{verdict}: {costs}."
+
+    def _quotes(self) -> str:
+        times = self.copy.columns / max(self.heldout_copy, 1)
+        verdict = "It quotes its recordings no longer than they quote each other"
+        if times > MILD:
+            verdict = "It quotes its recordings longer than they quote each other"
+        if times > QUOTES:
+            verdict = "It quotes its recordings at length"
+        return f"{verdict}; a code costs {self.heldout_bits:.2f} bits in recordings held out."
 
     def _copied(self) -> str:
         text = f"The longest exact copy is {self._span(self.copy.columns)}"
@@ -131,4 +145,5 @@ def memorisation(
         copy=longest_copy(made, data.train),
         heldout_copy=max((longest_copy(grid, data.train).columns for grid in held), default=0),
         columns_per_second=columns_per_second,
+        counts=prior.config.kind in ("markov", "mixed"),
     )

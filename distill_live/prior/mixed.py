@@ -55,6 +55,11 @@ class MixedPrior(Prior[MixedState]):
         counted = self.counted(previous, columns).softmax(-1)
         return torch.log((shares * learned + (1.0 - shares) * counted).clamp_min(1e-9))
 
+    def of_codes(self, grid: Column) -> Floats:
+        shares = self.get_buffer("shares").double().cpu().numpy()
+        found: Floats = shares * self.learned.of_codes(grid) + (1.0 - shares) * self.counted.of_codes(grid)
+        return found
+
     def set_biases(self, log_probabilities: Tensor) -> None:
         self.learned.set_biases(log_probabilities)
 
@@ -63,23 +68,15 @@ class MixedPrior(Prior[MixedState]):
         super()._load_from_state_dict(*arguments)
 
 
-def code_probabilities(prior: Prior[Any], grid: Column) -> Floats:
-    """The probability of each code of a grid ``[W, H, Q]`` that starts with the begin token: ``[W * H, Q]``."""
-    prior.eval()
-    device = next((p.device for p in prior.parameters()), torch.device("cpu"))
-    columns = torch.from_numpy(grid.astype(np.int64))[None].to(device)
-    with torch.inference_mode():
-        logs = prior.logits(columns).log_softmax(-1).gather(-1, columns[..., None])
-    return logs.double().exp().cpu().numpy().reshape(-1, grid.shape[2])
-
-
 def fitted_shares(learned: Floats, counted: Floats) -> Floats:
-    """The share of ``learned`` in the mixture that makes these codes likeliest, per level ``[Q]``; both ``[N, Q]``.
+    """The share of ``learned`` in the mixture that makes these codes likeliest, per level ``[Q]``; both ``[..., Q]``.
 
     >>> fitted_shares(np.array([[0.9], [0.1]]), np.array([[0.1], [0.1]])).round(1)
     array([1.])
     """
-    shares = np.full(learned.shape[1], 0.5)
+    levels = learned.shape[-1]
+    learned, counted = learned.reshape(-1, levels), counted.reshape(-1, levels)
+    shares = np.full(levels, 0.5)
     for _ in range(ROUNDS):
         from_learned = shares * learned
         shares = (from_learned / np.maximum(from_learned + (1.0 - shares) * counted, 1e-300)).mean(axis=0)
@@ -90,9 +87,10 @@ def mixed_bits(learned: Sequence[Floats], counted: Sequence[Floats]) -> Floats:
     """Bits per code ``[Q]`` of a mixture whose shares were never fitted to the codes they are measured on.
 
     Args:
-        learned, counted: probabilities ``[N, Q]`` of the codes of each recording; shares for one are fitted on the
+        learned, counted: probabilities ``[..., Q]`` of the codes of each recording; shares for one are fitted on the
             others, or, where there is one recording alone, on its other half.
     """
+    learned, counted = ([of_one.reshape(-1, of_one.shape[-1]) for of_one in of_all] for of_all in (learned, counted))
     if len(learned) == 1:
         learned, counted = np.array_split(learned[0], 2), np.array_split(counted[0], 2)
     total, count = np.zeros(learned[0].shape[1]), 0

@@ -58,20 +58,25 @@ class Prior(nn.Module, ABC, Generic[S]):
 
         The prior is left in ``eval``.
         """
-        self.eval()
-        device = next(self.parameters()).device
         total, count = np.zeros(self.config.levels), 0
+        for grid in grids:
+            if len(grid):
+                p = self.of_codes(grid)
+                total -= np.log2(np.maximum(p, 1e-12)).sum(axis=(0, 1))
+                count += p.shape[0] * p.shape[1]
+        return total / max(count, 1)
+
+    def of_codes(self, grid: Column) -> NDArray[np.float64]:
+        """The probability of each code of a grid that starts with the begin token, ``[W, H, Q]``.
+
+        The prior is left in ``eval``.
+        """
+        self.eval()
+        columns = torch.from_numpy(grid.astype(np.int64))[None].to(next(self.parameters()).device)
         with torch.inference_mode():
-            for grid in grids:
-                if not len(grid):
-                    continue
-                columns = torch.from_numpy(grid.astype(np.int64))[None].to(device)
-                nats = nn.functional.cross_entropy(
-                    self.logits(columns).flatten(0, -2), columns.flatten(), reduction="none"
-                )
-                total += nats.view(-1, grid.shape[2]).double().sum(dim=0).cpu().numpy()
-                count += grid.shape[0] * grid.shape[1]
-        return total / (max(count, 1) * np.log(2.0))
+            logs = self.logits(columns).log_softmax(-1).gather(-1, columns[..., None])
+        found: NDArray[np.float64] = logs[0, ..., 0].double().exp().cpu().numpy()
+        return found
 
     def logits(self, columns: Tensor) -> Tensor:
         """Teacher forcing on whole sequences that start with the begin token: ``[B, W, H, Q, K]``."""

@@ -11,6 +11,8 @@ with kept keys and values; both agree to 1e-4 (contract S, tested). Knows nothin
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +23,8 @@ from distill_live.prior.transformer_live import (
     TransformerConfig,
     TransformerState,
 )
+
+AT_ONCE: Final = 512  # columns that look back together
 
 
 def adaptive_transformer_config(vectors: int, codebook_size: int, rows: int, levels: int) -> TransformerConfig:
@@ -58,20 +62,11 @@ class TransformerPrior(SpellingPrior[TransformerState]):
 
     def in_time(self, before: Tensor) -> Tensor:
         x = self.take_in(self.dropout(before).flatten(-2))
-        mask = self._mask(before.shape[1])
+        slopes = self.get_buffer("slopes")
         for block in self.blocks:
-            x = block(x, mask)
+            x = block(x, slopes)
         normed: Tensor = self.norm(x)
         return normed
-
-    def _mask(self, columns: int) -> Tensor:
-        """What is added to the scores ``[heads, W, W]``: the forgetting, and that nobody hears the future."""
-        slopes = self.get_buffer("slopes")
-        at = torch.arange(columns, device=slopes.device)
-        distance = at[:, None] - at[None, :]
-        outside = (distance < 0) | (distance >= self.config.window)
-        forgetting = -slopes[:, None, None] * distance.clamp(min=0)
-        return forgetting.masked_fill(outside, float("-inf"))
 
 
 class _Block(nn.Module):
@@ -80,7 +75,7 @@ class _Block(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         width = config.width
-        self.heads = config.heads
+        self.heads, self.window = config.heads, config.window
         self.norm = nn.LayerNorm(width, eps=NORM_EPSILON)
         self.to_qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
@@ -89,9 +84,26 @@ class _Block(nn.Module):
         self.down = nn.Linear(4 * width, width)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, slopes: Tensor) -> Tensor:
         query, key, value = self.to_qkv(self.norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        heard = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        x = x + self.dropout(self.out(heard.transpose(1, 2).flatten(-2)))
+        heard = []
+        for start in range(0, x.shape[1], AT_ONCE):  # of a whole recording; a score for each pair would fill the memory
+            here = slice(start, min(start + AT_ONCE, x.shape[1]))
+            there = slice(max(0, start - self.window + 1), here.stop)
+            mask = self._mask(here, there, slopes)
+            heard.append(
+                nn.functional.scaled_dot_product_attention(
+                    query[:, :, here], key[:, :, there], value[:, :, there], attn_mask=mask
+                )
+            )
+        x = x + self.dropout(self.out(torch.cat(heard, dim=2).transpose(1, 2).flatten(-2)))
         added: Tensor = self.dropout(self.down(nn.functional.gelu(self.up(self.norm_2(x)), approximate="tanh")))
         return x + added
+
+    def _mask(self, here: slice, there: slice, slopes: Tensor) -> Tensor:
+        """What is added to the scores ``[heads, here, there]``: the forgetting, and that nobody hears the future."""
+        at, of = (torch.arange(part.start, part.stop, device=slopes.device) for part in (here, there))
+        distance = at[:, None] - of[None, :]
+        outside = (distance < 0) | (distance >= self.window)
+        forgetting = -slopes[:, None, None] * distance.clamp(min=0)
+        return forgetting.masked_fill(outside, float("-inf"))

@@ -19,6 +19,7 @@ from distill_live.weights import Arrays, Weights
 
 NORM_EPSILON: Final = 1e-5
 _FAR: Final = np.float32(-1e30)  # what has not been yet is not heard
+MOST_KEPT: Final = 2**20  # keys of a state: there is one for every column ahead
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ class TransformerConfig(PriorConfig):
         check_range("embedding", self.embedding, 4, 1024)
         check_range("depth", self.depth, 4, 1024)
         check_range("dropout", self.dropout, 0.0, 0.9, float)
+        if self.layers * self.width * self.window > MOST_KEPT:
+            raise ValueError(
+                f"{self.layers} layers of width {self.width} over {self.window} columns are too much to keep"
+            )
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no whole number of {self.heads} heads")
 

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from distill_live.prior.base import Column
 from distill_live.prior.markov import MarkovPrior
-from distill_live.prior.mixed import MixedPrior, code_probabilities, fitted_shares, mixed_bits
+from distill_live.prior.mixed import MixedPrior, fitted_shares, mixed_bits
 from distill_live.prior.network import Prior
 from distill_live.prior.objective import PriorData, PriorObjective, PriorRecipe
 from distill_live.prior.recurrent import RecurrentPrior, adaptive_prior_config
@@ -40,6 +41,8 @@ class Chosen:
         outcome: of its training, or of that which was not worth it.
         learnt_bits, counted_bits, both_bits: held-out bits per code, mean over levels; None where there is none.
         words: what was chosen and why.
+        honest_bits: held-out bits per code per level ``[Q]`` of a mixture, with shares fitted to other recordings; None
+            where the prior's own bits are honest.
     """
 
     objective: PriorObjective
@@ -48,6 +51,7 @@ class Chosen:
     counted_bits: float
     words: str
     both_bits: float | None = None
+    honest_bits: tuple[float, ...] | None = None
 
 
 def counting(data: PriorData, codebook_size: int, seed: int) -> PriorObjective:
@@ -98,21 +102,29 @@ def choose_prior(
     learnt_bits = float(task.objective.validate().mean())
     compared = f"{learnt_bits:.2f} bits a code on recordings held out, counting {counted_bits:.2f}"
     held_out = [grid for grid in data.heldout if len(grid)]
-    if kind in (AUTO, MIXED) and held_out and outcome.reason != "interrupted":
-        both, both_bits = _both(task.objective, counted, held_out)
+    if outcome.reason == "interrupted" and counted_bits < learnt_bits:
+        return Chosen(counted, outcome, learnt_bits, counted_bits, f"Stopped while it learnt: it counts ({compared}).")
+    if not held_out:
+        words = f"It has learnt, and nothing was held out to judge it on: {learnt_bits:.2f} bits a code."
+        return Chosen(task.objective, outcome, learnt_bits, counted_bits, words)
+    if kind in (AUTO, MIXED) and outcome.reason != "interrupted":
+        both, bits = _both(task.objective, counted, held_out)
+        both_bits = float(bits.mean())
         if kind == MIXED or both_bits < WORTH_BOTH * min(learnt_bits, counted_bits):
             words = f"It learns and counts: {both_bits:.2f} bits a code. What has learnt alone needs {compared}."
-            return Chosen(both, outcome, learnt_bits, counted_bits, words, both_bits)
+            return Chosen(both, outcome, learnt_bits, counted_bits, words, both_bits, tuple(bits.tolist()))
         if learnt_bits > WORTH * counted_bits:
             words = f"Counting is kept: what has learnt needs {compared}, both together {both_bits:.2f}."
             return Chosen(counted, outcome, learnt_bits, counted_bits, words, both_bits)
     return Chosen(task.objective, outcome, learnt_bits, counted_bits, f"It has learnt: {compared}.")
 
 
-def _both(learnt: PriorObjective, counted: PriorObjective, held_out: Sequence[Column]) -> tuple[PriorObjective, float]:
+def _both(
+    learnt: PriorObjective, counted: PriorObjective, held_out: Sequence[Column]
+) -> tuple[PriorObjective, NDArray[np.float64]]:
     """Both together, with what judges them, and the bits per code of a mixture that was not fitted to them."""
-    by_prior = [[code_probabilities(o.prior, grid) for grid in held_out] for o in (learnt, counted)]
+    by_prior = [[o.prior.of_codes(grid) for grid in held_out] for o in (learnt, counted)]
     shares = fitted_shares(*(np.concatenate(of_all) for of_all in by_prior))
     assert isinstance(counted.prior, MarkovPrior)
     both = MixedPrior.of(learnt.prior.cpu(), counted.prior, shares)
-    return PriorObjective(both, learnt.data, learnt.recipe, learnt.seed), float(mixed_bits(*by_prior).mean())
+    return PriorObjective(both, learnt.data, learnt.recipe, learnt.seed), mixed_bits(*by_prior)

@@ -48,17 +48,19 @@ def estimates(task: CodecTask, columns: int, seed: int, spent_s: float, prior: s
         prior_s = (
             0.0
             if prior == "markov"
-            else _prior_s(columns, config.grid.rows, config.levels, config.codebook_size, prior)
+            else _prior_s(columns, config.grid.rows, config.levels, config.codebook_size, prior, task.objective.device)
         )
     share = probe.objective.schedule.autoencode_share
     per_step = share * without + (1.0 - share) * with_codes + judged_s / probe.steps_per_epoch
     return {name: spent_s + steps * per_step + codebooks_s + prior_s + FINISH_S for name, steps in PRESETS.items()}
 
 
-def _prior_s(columns: int, rows: int, levels: int, codebook_size: int, kind: str) -> float:
+def _prior_s(columns: int, rows: int, levels: int, codebook_size: int, kind: str, device: torch.device) -> float:
     codes = np.random.default_rng(0).integers(0, codebook_size, (max(columns, 2), rows, levels)).astype(np.int16)
     task = PriorTask(
-        fresh_prior(PriorData((codes,)), codebook_size, 0, kind), PriorData((codes,), (codes[: len(codes) // 5],)), 0
+        fresh_prior(PriorData((codes,)), codebook_size, 0, kind).to(device),
+        PriorData((codes,), (codes[: len(codes) // 5],)),
+        0,
     )
     per_step = _timed(lambda step: task.train_step(step, 0.0))
     return PRIOR_STEPS * (per_step + SAVING * _once(task.validate) / task.steps_per_epoch)

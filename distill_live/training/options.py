@@ -5,6 +5,7 @@ Standard library and configurations only. Any thread.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -86,6 +87,10 @@ class TrainOptions:
         for name in self.codec:
             if name not in CODEC_SETTINGS:
                 raise UsageError(f"the codec has no setting {name!r}", fix=f"use {', '.join(CODEC_SETTINGS)}")
+            number = self.codec[name]
+            if not math.isfinite(number) or (name in WHOLE and number != int(number)):
+                what = "a whole number" if name in WHOLE else "a number"
+                raise UsageError(f"{name} cannot be {number:g}", fix=f"use {what}")
         VQVAEConfig(
             grid=grid_named(self.grid),
             levels=self.levels,

@@ -6,6 +6,7 @@ it is; codes that are in the file stay valid. One thread; signals are the caller
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from distill_live.training.assemble import arrays, prior_data
 from distill_live.training.choosing import Chosen, choose_prior
 from distill_live.training.loop import Loop
 from distill_live.training.machine import torch_threads
-from distill_live.training.material import Material, Piece, load_material
+from distill_live.training.material import END, Material, Piece, load_material
 from distill_live.training.memorisation import measure
 from distill_live.training.options import AUTO, SHORTEST_BUDGET_S, check_prior_kind, usable_cores
 from distill_live.training.progress import Notice, OnEvent
@@ -67,6 +68,8 @@ class Course:
 def retrain_prior(path: Path, on_event: OnEvent, course: Course | None = None, stop: StopFlag | None = None) -> Trained:
     """Train a new prior on the codes that ``path`` holds, and save it there; codec and codes stay as they are.
 
+    When it is stopped the file stays as it was.
+
     Raises:
         ModelFileError: the file is not a good model, or cannot be written.
         TrainingError: it holds no codes to learn from.
@@ -81,8 +84,9 @@ def add_recordings(
 ) -> Trained:
     """Let a model hear the recordings of a folder too: their codes join those it has, and its prior learns from all.
 
-    A recording of a name that the model knows takes the place of the one it knew. What its codec makes of the new
-    sounds is measured; where that is much worse than what it was trained for, a warning says so.
+    A recording of a name that the model knows takes the place of the one it knew, and that is said. When it is stopped
+    the file stays as it was. What its codec makes of the new sounds is measured; where that is much worse than what it
+    was trained for, a warning says so.
 
     Raises:
         CorpusError: too little usable sound in the folder.
@@ -103,10 +107,15 @@ def add_recordings(
         on_event(
             Notice("warning", "codec", f"{words}, {known:.1f} dB on those it knows: train on all of them together")
         )
-    joined = {grid.name: grid for grid in (*file.grids, *grids)}
+    again = {used.name for used in report.used}
+    kept = [grid for grid in file.grids if grid.name.removesuffix(END) not in again]
+    replaced = sorted({grid.name.removesuffix(END) for grid in file.grids} & again)
+    if replaced:
+        on_event(Notice("report", "scan", f"known by the same name and replaced: {', '.join(replaced)}"))
+    joined = [*kept, *grids]
     facts = {"files": _names(file, material), "added_db": error_db}
-    facts["held_out"] = [grid.name for grid in joined.values() if grid.held_out]
-    return _learn(path, file, tuple(joined.values()), facts, started, course, on_event, stop or StopFlag())
+    facts["held_out"] = [grid.name for grid in joined if grid.held_out]
+    return _learn(path, file, joined, facts, started, course, on_event, stop or StopFlag())
 
 
 def _encoded(model: Playable, material: Material) -> tuple[list[SavedGrid], float]:
@@ -139,6 +148,8 @@ def _learn(
     stop: StopFlag,
 ) -> Trained:
     """A new prior over ``grids``, and the file with both."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise TrainingError("several processes cannot train a prior again", fix="start it without torchrun")
     if all(grid.held_out for grid in grids):
         raise TrainingError(f"{path} holds no codes to learn from", fix="train it again on recordings")
     data = prior_data(tuple(grids))
@@ -148,14 +159,17 @@ def _learn(
         learn = lambda task: Loop(task, Path(work), limits, on_event, stop).run()  # noqa: E731
         chosen = choose_prior(course.kind, data, file.codec.codebook_size, course.seed, learn)
         rate = file.mel.frames_per_second / file.codec.grid.frames_per_column
-        memory = measure(chosen.objective, rate, course.seed) | {"chosen": chosen.words}
+        if chosen.outcome.reason == "interrupted":
+            left = {"path": str(path), "sha256": file.sha256, "interrupted": True}
+            on_event(Notice("done", "prior", f"stopped; {path} stays as it was", left))
+            return Trained(path, file.sha256, True, {})
+        memory = measure(chosen, rate, course.seed)
     sha256 = _save(path, file, grids, chosen, {**facts, "memorisation": memory})
     report = {"held_out_bits": chosen.outcome.best, "memorisation": memory}
-    interrupted = chosen.outcome.reason == "interrupted"
     on_event(Notice("report", "prior", f"{memory['chosen']} {memory['words']}", report))
-    done = {"path": str(path), "sha256": sha256, "interrupted": interrupted}
+    done = {"path": str(path), "sha256": sha256, "interrupted": False}
     on_event(Notice("done", "prior", f"saved {path}", {**done, **report}))
-    return Trained(path, sha256, interrupted, report)
+    return Trained(path, sha256, False, report)
 
 
 def _save(path: Path, file: ModelFile, grids: Sequence[SavedGrid], chosen: Chosen, facts: dict[str, Any]) -> str:

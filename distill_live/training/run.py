@@ -79,7 +79,7 @@ def train_model(
         TrainingError: an interrupted run is in the way or cannot be resumed, or the loss diverged.
         ModelFileError: the file cannot be written.
     """
-    team = Team.current()
+    team = Team.current(options.device)
     with torch_threads(options.thread_count):
         run = _Run(corpus, out, options, on_event if team.leads else _unheard, stop or StopFlag(), team)
         run.started = run.started if started is None else started
@@ -224,7 +224,7 @@ class _Run:
         codec: Outcome,
     ) -> Trained:
         rate = material.mel.frames_per_second / task.model.config.grid.frames_per_column
-        memory = measure(chosen.objective, rate, self.options.seed) | {"chosen": chosen.words}
+        memory = measure(chosen, rate, self.options.seed)
         health = task.corpus_health()
         learned = Learned(
             health,

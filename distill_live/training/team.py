@@ -44,13 +44,21 @@ class Team:
     size: int = 1
 
     @classmethod
-    def current(cls) -> Team:
-        """The team that ``torchrun`` has put this process into; alone without it."""
+    def current(cls, device: str = "auto") -> Team:
+        """The team that ``torchrun`` has put this process into; alone without it.
+
+        Args:
+            device: what it will learn on, of ``options.DEVICES``: GPUs talk by NCCL, each process with the one of its
+                number, everything else by gloo.
+        """
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size < 2:
             return ALONE
         if not torch.distributed.is_initialized():
-            torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
+            on_gpu = device in ("auto", "cuda") and torch.cuda.is_available()
+            if on_gpu:
+                torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+            torch.distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=_PATIENCE)
         return cls(torch.distributed.get_rank(), size)
 
     @property

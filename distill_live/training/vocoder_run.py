@@ -108,7 +108,8 @@ class TrainedVocoder:
 def train_vocoder(
     out: Path, course: VocoderCourse, on_event: OnEvent, stop: StopFlag | None = None, started: float | None = None
 ) -> TrainedVocoder:
-    """Train a vocoder and save it as ``out``; interrupted, it is saved as it is and can be resumed.
+    """Train a vocoder and save it as ``out``; interrupted, it can be resumed, and is saved as it is
+    unless there is an older one.
 
     Args:
         started: the reading of ``time.monotonic()`` from which the budget counts; None for now.
@@ -119,6 +120,7 @@ def train_vocoder(
         ModelFileError: a file cannot be read or written.
     """
     began = time.monotonic() if started is None else started
+    older = out.exists()
     deadline = None if course.budget_s is None else began + course.budget_s
     with torch_threads(course.threads or usable_cores()):
         device = training_device(course.device)
@@ -134,12 +136,16 @@ def train_vocoder(
             on_event(Notice("report", task.name, f"resumed at step {loop.step}", {"step": loop.step}))
         on_event(Notice("stage", task.name, f"vocoder, on {device.type}: {_shape(model)}"))
         outcome = loop.run()
-        sha256 = save_vocoder(out, model.config, vocoder_arrays(model), _facts(course, material, outcome))
-    interrupted = outcome.reason == "interrupted"
+        interrupted = outcome.reason == "interrupted"
+        kept = interrupted and older  # what is finished is worth more than what is not
+        facts = _facts(course, material, outcome)
+        sha256 = None if kept else save_vocoder(out, model.config, vocoder_arrays(model), facts)
+    judged_on = "held-out sound" if material.held_out else "what it learned from: nothing was held out"
+    found = "never judged" if outcome.best is None else f"{outcome.best:.3f} on {judged_on}"
     words = f"stopped after {outcome.steps} steps; --resume goes on from there; " if interrupted else ""
-    held_out = "never judged" if outcome.best is None else f"{outcome.best:.3f} on held-out sound"
+    saved = f"{out} stays as it was" if kept else f"saved {out}"
     data = {"path": str(out), "sha256": sha256, "interrupted": interrupted, "held_out": outcome.best}
-    on_event(Notice("done", task.name, f"{words}saved {out}: {held_out}", data))
+    on_event(Notice("done", task.name, f"{words}{saved}: {found}", data))
     if not interrupted:
         work.remove()
     return TrainedVocoder(out, interrupted, outcome)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distill_live.engine.params import load_all
 from distill_live.engine.performance import (
     BLOCK,
     EFFORT,
@@ -262,6 +263,17 @@ class Counting:
     def __call__(self, *args: object) -> object:
         self.calls += 1
         return self.wrapped(*args)
+
+
+@pytest.mark.parametrize("what", [p.id for p in load_all().group("sampling")] + ["guide.slot", "guide.amount"])
+def test_everything_about_sampling_is_heard_from_when_it_is_turned(model: Playable, what: str) -> None:
+    """Its value is read again at once; nothing waits for another one to be touched."""
+    performance = Performance(model, 7)
+    read = []
+    performance.voice.dice.refresh = lambda: read.append(what)  # type: ignore[method-assign]
+    performance.apply(param(what, "2" if what == "guide.slot" else 0.5))
+    performance.render_block()
+    assert read
 
 
 @pytest.mark.parametrize("moving", [False, True])

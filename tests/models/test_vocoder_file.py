@@ -63,6 +63,12 @@ def test_a_file_cut_off_anywhere_is_one_sentence(file):
         ({"config": {**CONFIG.to_json(), "depth": "deep"}}, "depth cannot be 'deep'"),
         ({"config": {**CONFIG.to_json(), "hop": 500}}, "does not suit a hop of 500"),
         ({"config": {**CONFIG.to_json(), "width": 16}}, "does not fit its vocoder"),
+        ({"config": {**CONFIG.to_json(), "hop": "512"}}, "hop cannot be 512"),
+        ({"config": {**CONFIG.to_json(), "hop": 512.0}}, "hop cannot be 512.0"),
+        ({"config": {**CONFIG.to_json(), "n_mels": 0}}, "n_mels cannot be 0"),
+        ({"config": {**CONFIG.to_json(), "n_fft": 2**40}}, "n_fft cannot be"),
+        ({"config": {**CONFIG.to_json(), "floor_db": 5}}, "floor_db cannot be 5"),
+        ({"config": {**CONFIG.to_json(), "floor_db": float("nan")}}, "it is no vocoder"),
         ({"training": 5}, "it is no vocoder"),
     ],
 )

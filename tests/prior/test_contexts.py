@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from distill_live.errors import CorpusError
-from distill_live.prior.contexts import OCTAVES, ContextCounts, hashed, history_of, sources
+from distill_live.prior import contexts
+from distill_live.prior.contexts import OCTAVES, ContextCounts, hashed, history_of, place_hashes, sources
 from distill_live.prior.order import BEGIN
 
 
@@ -132,3 +133,23 @@ def test_nothing_to_count_is_one_sentence():
 def test_nothing_to_judge_is_no_number():
     counts = ContextCounts([walk(30, 1)], 5)
     assert np.isnan(counts.bits([])).all()
+
+
+def test_the_probabilities_of_codes_are_those_of_their_places():
+    grids, new = [walk(40, 1), walk(25, 2)], walk(12, 3)
+    counts = ContextCounts(grids, 5)
+    found = counts.of_codes(new)
+    for w, row, level in np.ndindex(new.shape):
+        p = counts.probabilities(place_hashes([h[w] for h in history_of(new)], row, level), level)
+        assert found[w, row, level] == pytest.approx(p[new[w, row, level]])
+    assert counts.bits([new]) == pytest.approx(-np.log2(found).mean(axis=(0, 1)))
+
+
+def test_of_a_corpus_that_is_too_large_recordings_evenly_spread_are_counted(monkeypatch: Any):
+    grids = [np.full((50, 1, 2), number, np.int16) for number in range(20)]
+    monkeypatch.setattr(contexts, "MOST_PLACES", 500)
+    kept = contexts.some_of(grids)
+    assert sum(grid.size for grid in kept) <= 500
+    assert [int(grid[0, 0, 0]) for grid in kept] == [0, 5, 10, 14, 19]
+    assert len(contexts.some_of([np.zeros((900, 1, 2), np.int16)])[0]) == 250
+    assert contexts.some_of(grids[:3]) == grids[:3]

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from distill_live.errors import ModelFileError
+from distill_live.prior import transformer
 from distill_live.prior.base import live_kinds, live_prior
 from distill_live.prior.network import build_prior, prior_classes
 from distill_live.prior.order import places
@@ -111,6 +112,18 @@ def test_the_future_is_not_heard(any_prior: Any, codes: Any) -> None:
     assert not torch.allclose(a[place + 1], b[place + 1])
 
 
+def test_a_long_recording_is_heard_piece_by_piece_as_it_is_at_once(
+    cases: Any, make_prior: Any, monkeypatch: Any
+) -> None:
+    for config in cases["transformer"]:
+        prior = make_prior(config)
+        codes = np.random.default_rng(1).integers(0, config.codebook_size, (50, config.rows, config.levels))
+        at_once = prior.of_codes(codes.astype(np.int16))
+        monkeypatch.setattr(transformer, "AT_ONCE", 7)
+        np.testing.assert_allclose(prior.of_codes(codes.astype(np.int16)), at_once, rtol=1e-4)
+        monkeypatch.undo()
+
+
 def test_the_config_survives_the_model_file(any_prior: Any) -> None:
     again = build_prior(any_prior.config.to_json()).eval()
     again.load_state_dict(any_prior.state_dict())
@@ -186,6 +199,8 @@ def test_codes_of_another_model_are_refused(any_prior: Any, codes: Any) -> None:
         {"rows": 0},
         {"rows": None},
         {"surprise": 1},
+        {"kind": "transformer", "window": 4096, "width": 512, "layers": 12},
+        {"kind": "markov", "columns": 10**9},
     ],
 )
 def test_a_damaged_config_is_one_sentence(damage: dict[str, Any], cases: Any) -> None:

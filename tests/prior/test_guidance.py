@@ -71,3 +71,13 @@ def test_a_sound_of_one_column_is_enough():
     habits = CodeHabits([grid([4])], K)
     assert np.isfinite(habits.log_probability(0, 0, 4, -1)).all()
     assert habits.log_probability(0, 0, -1, -1).argmax() == 4
+
+
+def test_muted_places_say_nothing(corpus):
+    """A grid of the library may have muted levels."""
+    muted = corpus[0].copy()
+    muted[:, :, 1] = -1
+    p = np.exp(CodeHabits([muted], K).log_probability(1, 0, before=-1, coarser=2))
+    np.testing.assert_allclose(p, 1 / K, rtol=1e-5)
+    heard = CodeHabits([muted], K).log_probability(0, 0, before=1, coarser=-1)
+    np.testing.assert_array_equal(heard, CodeHabits([corpus[0]], K).log_probability(0, 0, before=1, coarser=-1))

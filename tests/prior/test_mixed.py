@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill_live.errors import ModelFileError
 from distill_live.prior.base import live_prior, prior_config
-from distill_live.prior.mixed import MixedPrior, code_probabilities, fitted_shares, mixed_bits
+from distill_live.prior.mixed import MixedPrior, fitted_shares, mixed_bits
 
 
 def probabilities(seed: int, count: int = 200, levels: int = 2) -> Any:
@@ -57,7 +56,7 @@ def test_its_distribution_is_the_mean_of_both(cases: Any, make_prior: Any, which
     prior = make_prior(cases["mixed"][which])
     c = prior.config
     codes = np.random.default_rng(1).integers(0, c.codebook_size, (12, c.rows, c.levels)).astype(np.int16)
-    of_all = [code_probabilities(p, codes).reshape(12, c.rows, c.levels) for p in (prior, prior.learned, prior.counted)]
+    of_all = [p.of_codes(codes) for p in (prior, prior.learned, prior.counted)]
     shares = prior.shares.numpy()
     np.testing.assert_allclose(of_all[0], shares * of_all[1] + (1.0 - shares) * of_all[2], atol=1e-6)
     assert prior.bits([codes]) == pytest.approx(-np.log2(of_all[0]).mean(axis=(0, 1)), rel=1e-4)
@@ -68,8 +67,7 @@ def test_all_of_one_part_is_that_part(cases: Any, make_prior: Any):
     codes = np.random.default_rng(2).integers(0, 6, (9, 1, 3)).astype(np.int16)
     for share, alone in ((1.0, both.learned), (0.0, both.counted)):
         prior = MixedPrior.of(both.learned, both.counted, np.full(3, share)).eval()
-        with torch.inference_mode():
-            np.testing.assert_allclose(code_probabilities(prior, codes), code_probabilities(alone, codes), atol=1e-6)
+        np.testing.assert_allclose(prior.of_codes(codes), alone.of_codes(codes), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -98,16 +98,21 @@ def test_the_counts_alone_need_no_training(data):
     assert chosen.outcome.reason == "counted"
 
 
-def test_an_interrupted_training_keeps_what_it_has(data):
+@pytest.mark.parametrize("kind", ["auto", "recurrent", "mixed"])
+def test_an_interrupted_training_keeps_the_better_of_what_it_has(data, strangers, kind):
     def interrupted(task: Any) -> Outcome:
         return Outcome("interrupted", 1, 1.0, None, ())
 
-    assert choose_prior("auto", data, K, 1, interrupted).objective.prior.config.kind == "recurrent"
+    chosen = choose_prior(kind, data, K, 1, interrupted)
+    assert chosen.objective.prior.config.kind == "markov"
+    assert chosen.words.startswith("Stopped")
+    assert choose_prior(kind, strangers, K, 1, interrupted).objective.prior.config.kind == "recurrent"
 
 
 def test_without_held_out_codes_nothing_is_compared(data):
-    alone = PriorData(data.train)
-    assert choose_prior("auto", alone, K, 1, learn_nothing).objective.prior.config.kind == "recurrent"
+    chosen = choose_prior("auto", PriorData(data.train), K, 1, learn_nothing)
+    assert chosen.objective.prior.config.kind == "recurrent"
+    assert "nothing was held out" in chosen.words
 
 
 def test_counting_beats_the_bigram_on_codes_that_remember(data):

@@ -255,6 +255,34 @@ def test_recordings_are_added_and_what_was_known_stays(trained, tmp_path):
     assert load_playable(out).sound("new.wav" if "new.wav" in names else "new") is not None
 
 
+@pytest.mark.parametrize("again", ["prior", "add"])
+def test_a_prior_that_is_stopped_while_it_learns_leaves_the_file_as_it_was(trained, tmp_path, again):
+    out, stop, events = tmp_path / "copy.distill", StopFlag(), []
+    out.write_bytes(trained[0].read_bytes())
+    stop.set()
+    course = Course(budget_s=30, threads=1)
+    if again == "prior":
+        found = retrain_prior(out, events.append, course, stop)
+    else:
+        found = add_recordings(out, write_corpus(tmp_path / "more", files=5), events.append, course, stop)
+    assert found.interrupted
+    assert out.read_bytes() == trained[0].read_bytes()
+    assert "stays as it was" in events[-1].text
+
+
+def test_a_recording_that_comes_again_whole_replaces_its_head_and_its_held_out_end(tmp_path):
+    """Of three recordings the ends are held out; heard again among more, no part is both held out and learned from."""
+    few, out = write_corpus(tmp_path / "few", files=3), tmp_path / "few.distill"
+    train_model(few, out, TrainOptions(epochs=1, seed=3, threads=1, prior="markov"), lambda event: None)
+    assert any(grid.name.endswith(" (end)") for grid in read_model(out).grids)
+    events: list[Event] = []
+    add_recordings(out, write_corpus(tmp_path / "more", files=8), events.append, Course(30, threads=1, kind="markov"))
+    names = [grid.name for grid in read_model(out).grids]
+    assert len(names) == len({name.removesuffix(" (end)") for name in names}) == 8
+    said = next(event.text for event in events if isinstance(event, Notice) and "replaced" in event.text)
+    assert said.count("tone-") == 3
+
+
 def test_sounds_that_are_strange_to_the_codec_are_said_to_be(trained, tmp_path):
     out, folder = tmp_path / "copy.distill", tmp_path / "noise"
     out.write_bytes(trained[0].read_bytes())
