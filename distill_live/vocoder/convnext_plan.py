@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from distill_live.audio.mel import MelConfig
 from distill_live.errors import DistillError
-from distill_live.vocoder.istft import LEAST_OVERLAP
+from distill_live.vocoder.istft import check_frames
 
 Floats = npt.NDArray[np.float32]
 
@@ -90,9 +90,7 @@ class ConvNextConfig:
 
         if self.rounds and not self.look_ahead:
             raise DistillError(f"{self.rounds} rounds need the next frame", fix="use look_ahead 1, or rounds 0")
-        if self.hop < 1 or self.n_fft % (2 * self.hop) or self.n_fft < LEAST_OVERLAP * self.hop:
-            fix = f"n_fft must be an even number of hops, at least {LEAST_OVERLAP}"
-            raise DistillError(f"n_fft {self.n_fft} does not suit a hop of {self.hop}", fix=fix)
+        check_frames(self.n_fft, self.hop)
 
     @property
     def mel(self) -> MelConfig:

@@ -13,9 +13,17 @@ from typing import Final
 import numpy as np
 
 from distill_live.audio.overlap import OverlapAdd, synthesis_window
+from distill_live.errors import DistillError
 from distill_live.vocoder.fft import Floats, Spectra, irfft_rows, rfft_rows
 
 LEAST_OVERLAP: Final = 4  # hops to a window; with fewer, Hann squared does not add up to a constant
+
+
+def check_frames(n_fft: int, hop: int) -> None:
+    """Raise DistillError unless windows of ``n_fft`` samples, ``hop`` apart, can be taken apart and put together."""
+    if hop < 1 or n_fft % (2 * hop) or n_fft < LEAST_OVERLAP * hop:
+        fix = f"n_fft must be an even number of hops, at least {LEAST_OVERLAP}"
+        raise DistillError(f"n_fft {n_fft} does not suit a hop of {hop}", fix=fix)
 
 
 def hann(length: int) -> Floats:

@@ -31,7 +31,7 @@ from distill_live.audio.mel import MelConfig
 from distill_live.errors import DistillError
 from distill_live.streaming import Streaming
 from distill_live.vocoder.fft import Floats, Spectra, rfft_rows
-from distill_live.vocoder.istft import LEAST_OVERLAP, FrameTransform, first_look_window
+from distill_live.vocoder.istft import FrameTransform, check_frames, first_look_window
 from distill_live.vocoder.magnitude import MelToMagnitude
 
 LOOK_AHEAD_RANGE: Final = (1, 4)
@@ -71,9 +71,7 @@ class RtisiConfig:
     def __post_init__(self) -> None:
         _check("look_ahead", self.look_ahead, LOOK_AHEAD_RANGE)
         _check("iterations", self.iterations, ITERATIONS_RANGE)
-        if self.hop < 1 or self.n_fft % (2 * self.hop) or self.n_fft < LEAST_OVERLAP * self.hop:
-            fix = f"n_fft must be an even number of hops, at least {LEAST_OVERLAP}"
-            raise DistillError(f"n_fft {self.n_fft} does not suit a hop of {self.hop}", fix=fix)
+        check_frames(self.n_fft, self.hop)
 
     @property
     def mel(self) -> MelConfig:
