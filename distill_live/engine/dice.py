@@ -7,17 +7,14 @@ stream that is rewound re-draws the same dice and turning the temperature morphs
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from distill_live.params import ParamBank
 from distill_live.prior.guidance import Leaning
-from distill_live.prior.repetition import LongestStays
+from distill_live.prior.repetition import RepetitionLimits
 from distill_live.prior.sampling import gumbel_noise, read_sampling, sample
-
-FORBIDDEN: Final = np.float32(-1e9)  # a logit that no dice make up for
 
 
 class PerformanceDice:
@@ -25,7 +22,7 @@ class PerformanceDice:
 
     Args:
         params: the live values.
-        longest: how long codes stay in the corpus.
+        limits: how long codes stay in the corpus, and how often they come again.
         remembered: ``remembered(drawn, column, row, level)``, the code that the prior's memory gets.
         leaning: finds what the choices lean toward now, None for nothing.
     """
@@ -33,12 +30,12 @@ class PerformanceDice:
     def __init__(
         self,
         params: ParamBank,
-        longest: LongestStays,
+        limits: RepetitionLimits,
         remembered: Callable[[int, int, int, int], int],
         leaning: Callable[[], Leaning | None] = lambda: None,
     ) -> None:
         self.params = params
-        self.longest = longest
+        self.limits = limits
         self.remembered = remembered
         self._find_leaning = leaning
         self.refresh()
@@ -59,6 +56,7 @@ class PerformanceDice:
         before: int = -1,
         coarser: int = -1,
         stayed: int = 0,
+        recent: npt.NDArray[np.int16] | None = None,
     ) -> int:
         """One code from logits ``[K]``.
 
@@ -66,13 +64,12 @@ class PerformanceDice:
             logits: as the prior gives them.
             column, row, level: the place.
             before, coarser: as ``CodeHabits.log_probability`` takes them.
-            stayed: columns for which ``before`` has been there.
+            stayed, recent: as ``RepetitionLimits.restrained`` takes them; ``recent`` may be None for the finer levels.
         """
         s = self._sampling.levels[level]
         if self._leaning is not None:
             logits = self._leaning(logits, level, row, before, coarser)
-        if level == 0 and before >= 0 and self.longest.over(before, stayed, self._repetition):
-            logits = logits.copy()
-            logits[before] = FORBIDDEN
+        if recent is not None:
+            logits = self.limits.restrained(logits, before, stayed, recent, self._repetition)
         noise = gumbel_noise(self.seed, column, row, level, len(logits))
         return sample(logits, s.temperature, s.top_k, s.top_p, noise, before)

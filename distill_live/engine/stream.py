@@ -32,7 +32,15 @@ class Dice(Protocol):
     def seed(self) -> int: ...
 
     def draw(
-        self, logits: Logits, column: int, row: int, level: int, before: int, coarser: int, stayed: int
+        self,
+        logits: Logits,
+        column: int,
+        row: int,
+        level: int,
+        before: int,
+        coarser: int,
+        stayed: int,
+        recent: Codes | None,
     ) -> int: ...
 
     def remembered(self, drawn: int, column: int, row: int, level: int) -> int: ...
@@ -58,6 +66,7 @@ class _Before:
     prior: Any
     guard: GuardState
     stayed: npt.NDArray[np.int64]  # [H]: for how many columns the coarsest code of each row has been there
+    recent: Codes  # [window, H]: the coarsest codes of the last columns, newest first, -1 where there were none
 
 
 class PriorStream:
@@ -118,8 +127,9 @@ class PriorStream:
 
         def choose(logits: Logits, row: int, level: int) -> int:
             nonlocal coarser
-            above = coarser if level else -1
-            code = self.dice.draw(logits, column, row, level, int(last[row, level]), above, int(before.stayed[row]))
+            above, recent = (coarser, None) if level else (-1, before.recent[:, row])
+            stayed = int(before.stayed[row])
+            code = self.dice.draw(logits, column, row, level, int(last[row, level]), above, stayed, recent)
             drawn.append((row, level, code))
             entropy[level] += entropy_bits(logits)
             coarser = self.dice.remembered(code, column, row, level)
@@ -134,7 +144,8 @@ class PriorStream:
         self._drawn[column] = Drawn(codes, (entropy / self.prior.config.rows).astype(np.float32))
         if alarm is None:
             stayed = np.where(after.last[:, 0] == last[:, 0], before.stayed + 1, 1)
-            self._before[column + 1] = _Before(after, guard_state, stayed)
+            recent = np.concatenate([after.last[None, :, 0], before.recent[:-1]])
+            self._before[column + 1] = _Before(after, guard_state, stayed, recent)
         else:
             self.reprimed += 1
             excerpt = self.watch.excerpt(self.dice.seed, column)
@@ -142,7 +153,9 @@ class PriorStream:
 
     def _anew(self, state: Any) -> _Before:
         """Before a column that nothing of this stream came before."""
-        return _Before(state, self.watch.guard.initial_state(), np.ones(self.prior.config.rows, np.int64))
+        rows, window = self.prior.config.rows, self.watch.limits.window
+        none = np.full((window, rows), -1, np.int16)
+        return _Before(state, self.watch.guard.initial_state(), np.ones(rows, np.int64), none)
 
 
 def entropy_bits(logits: Logits) -> float:

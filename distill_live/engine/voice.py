@@ -113,7 +113,7 @@ class Voice:
         self._stutter_from: int | None = None  # the column with which a stutter begins that was on from the start
         self.decoder = FrameDecoder(self.model.decoder, self._n, kit.vocoder.magnitudes, column)
         self._habits: tuple[Codes, CodeHabits] | None = None
-        self.dice = PerformanceDice(params, kit.watch.longest, self._remembered, self._leaning)
+        self.dice = PerformanceDice(params, kit.watch.limits, self._remembered, self._leaning)
         heard = memory.codes if len(memory.codes) else None
         self.stream = PriorStream(self.model.prior, kit.watch, self.dice, column, heard)
         self._state = kit.vocoder.initial_state()
@@ -400,6 +400,6 @@ class Voice:
         twin._played, twin._listened = self._played.copy(), self._listened.copy()
         twin._pending = self._pending.copy()
         twin.decoder = self.decoder.fork()
-        twin.dice = PerformanceDice(params, self.kit.watch.longest, twin._remembered, twin._leaning)
+        twin.dice = PerformanceDice(params, self.kit.watch.limits, twin._remembered, twin._leaning)
         twin.stream = self.stream.fork(twin.dice)
         return twin

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from distill_live.codes.grid import Codes
 from distill_live.models.playable import Playable
+from distill_live.prior.contexts import some_of
 from distill_live.prior.guard import EXCERPT_S, Alarm, GuardState, guard_excerpt
-from distill_live.prior.repetition import LongestStays
+from distill_live.prior.repetition import RepetitionLimits
 
 SETTLE_COLUMNS = 3
 
@@ -36,7 +37,7 @@ class Watch:
         columns_per_second = model.mel.frames_per_second / model.frames_per_column
         self._length = max(1, round(EXCERPT_S * columns_per_second))
         self.guard = model.guard()
-        self.longest = LongestStays(self._grids, model.codebook_size, columns_per_second)
+        self.limits = RepetitionLimits(some_of(self._grids), model.codebook_size, columns_per_second)
 
     def update(self, state: GuardState, column: Codes) -> tuple[GuardState, Alarm | None]:
         """Take one column ``[H, Q]`` in; says "loop" or "silence" when the stream is to start again."""

@@ -63,7 +63,7 @@ REPETITION: Final = declare(
         "sampling",
         high=8.0,
         default=1.0,
-        help="How long the coarsest level may stay on one code, in multiples of its longest stay in the recordings; "
+        help="How long and how often the coarsest level may speak one code, in multiples of what the recordings do; "
         "0 is without end.",
     )
 )

@@ -62,7 +62,7 @@ Example:
 @click.option("--seed", type=click.IntRange(0, 2**31 - 100), default=1, show_default=True, help="The first of them.")
 @click.option("--others", type=click.Path(path_type=Path), help="Judge on this folder too, as a set nobody trained on.")
 @click.option("--pictures", type=click.Path(path_type=Path), help="Draw into this folder.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Leave the models in this folder.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Leave the models here, and take those that are.")
 @click.option("--write", type=click.Path(path_type=Path), help="Fill the table between the markers of this page.")
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Write everything into this file.")
 def command(
@@ -121,7 +121,10 @@ def _trial(
     options = options_of(name)
     print(f"training {model.stem}", file=sys.stderr, flush=True)
     budget = f"{budget_s:g}s"
-    run_program(distill("train", str(corpus), "--out", str(model), "--budget", budget, "--seed", str(seed), *options))
+    if not model.exists():
+        run_program(
+            distill("train", str(corpus), "--out", str(model), "--budget", budget, "--seed", str(seed), *options)
+        )
     return Trial(corpus.name, name, seed, budget_s, _judged(model, corpus, others, seed, pictures))
 
 
