@@ -174,7 +174,7 @@ def _judged(path: Path, corpus: Path, others: Path | None, seed: int, pictures: 
     training = [corpus / name for name in facts["files"] if name not in set(facts["held_out"])]
     found = judge(model, held_out, training, seed)
     verdict = found.to_json()
-    if others is not None:
+    if others is not None and others.resolve() != corpus.resolve():
         paths = sorted(path for path in others.iterdir() if path.is_file() and not path.name.startswith("."))
         verdict["others"] = {"folder": others.name, **reconstruct(model, paths)}
     if pictures is not None:
@@ -193,7 +193,7 @@ def markdown(machine: dict[str, Any], trials: Sequence[Trial]) -> str:
     lines += ["", "Recordings held out, through codes and the streaming vocoder (lower is better):", ""]
     lines += _table(
         "corpus, candidate, seed, s | mrstft | mel dB | lsd dB | centroid | level | ViSQOL | silence: all three | bar",
-        [_reconstruction_row(trial) for trial in trials],
+        [row for trial in trials for row in _reconstruction_rows(trial)],
     )
     lines += ["", "Codes in use on them and on the whole corpus, per level, and bits per code held out:", ""]
     lines += _table(
@@ -221,10 +221,17 @@ def _table(head: str, rows: Sequence[str]) -> list[str]:
     return [f"| {head} |", "|" + "---|" * columns, *rows]
 
 
-def _reconstruction_row(trial: Trial) -> str:
-    found = trial.verdict["reconstruction"]
+def _reconstruction_rows(trial: Trial) -> list[str]:
+    name = f"{trial.corpus}, {trial.candidate}, {trial.seed}, {trial.budget_s:.0f}"
+    rows = [_reconstruction_row(name, trial.corpus, trial.verdict["reconstruction"])]
+    if others := trial.verdict.get("others"):
+        rows.append(_reconstruction_row(f"{name}, on {others['folder']}", others["folder"], others))
+    return rows
+
+
+def _reconstruction_row(name: str, judged_on: str, found: dict[str, Any]) -> str:
     d, none = found["distances"], found["silence"]
-    bars = BARS.get(trial.corpus)
+    bars = BARS.get(judged_on)
     reached = (
         ""
         if bars is None
@@ -233,8 +240,7 @@ def _reconstruction_row(trial: Trial) -> str:
     score = "" if found["visqol"] is None else f"{found['visqol']:.2f}"
     silence = f"{none['mrstft']:.2f}, {none['mel_db']:.1f}, {none['lsd_db']:.1f}"
     return (
-        f"| {trial.corpus}, {trial.candidate}, {trial.seed}, {trial.budget_s:.0f} "
-        f"| {d['mrstft']:.2f} | {d['mel_db']:.1f} | {d['lsd_db']:.1f} "
+        f"| {name} | {d['mrstft']:.2f} | {d['mel_db']:.1f} | {d['lsd_db']:.1f} "
         f"| {d['centroid_percent']:.0f} % | {d['level_db']:+.1f} dB | {score} | {silence} | {reached} |"
     )
 

@@ -64,15 +64,18 @@ def test_a_candidate_that_there_is_not_is_one_sentence():
 
 
 def test_the_tables_have_a_row_for_each_training_and_say_whether_the_bar_is_reached():
+    elsewhere = {"others": {"folder": "drones", **verdict(mel_db=9.5)["reconstruction"]}}
     trials = [
-        Trial("beats", "default", 1, 300.0, verdict()),
+        Trial("beats", "default", 1, 300.0, verdict() | elsewhere),
         Trial("beats", "bands", 1, 300.0, verdict(mel_db=5.6)),
         Trial("tabla", "default", 2, 300.0, verdict()),
     ]
     text = markdown({"machine": "here"}, trials)
     rows = [line for line in text.splitlines() if line.startswith("| beats, default, 1, 300")]
-    assert len(rows) == 1
+    assert len(rows) == 2
     assert rows[0].endswith("| ok |")
+    assert rows[1].startswith("| beats, default, 1, 300, on drones |")
+    assert rows[1].endswith("| NOT |")  # 9.5 dB of mel
     assert "| NOT |" in next(line for line in text.splitlines() if line.startswith("| beats, bands, 1, 300"))
     assert sum(line.startswith("| tabla, default, 2") for line in text.splitlines()) == 4
     for line in text.splitlines():
