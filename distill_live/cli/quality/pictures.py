@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -131,6 +132,11 @@ def _spectrogram(ax: Any, sound: Sound) -> None:
 
 
 def _save(plt: Any, figure: Any, picture: Path) -> None:
+    from PIL import Image
+
     picture.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(picture, dpi=70)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=70, format="png")
     plt.close(figure)
+    with Image.open(drawn) as image:  # 128 colours are enough for it, and a third of the bytes
+        image.convert("RGB").quantize(128).save(picture, optimize=True)
