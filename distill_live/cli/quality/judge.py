@@ -6,6 +6,7 @@ codes and the streaming vocoder, without the vocoder's delay. Offline; one threa
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
 from collections.abc import Sequence
@@ -177,7 +178,10 @@ def _mean(each: Sequence[Distances]) -> Distances:
 
 
 def visqol(references: Sequence[Sound], estimates: Sequence[Sound]) -> float | None:
-    """Mean perceptual score 1 to 5 (ViSQOL v3 in audio mode; Chinen et al., 2020), None where it is not installed."""
+    """Mean perceptual score 1 to 5 (ViSQOL v3 in audio mode; Chinen et al., 2020), None where it is not installed.
+
+    Recordings too short for it (about a second) have none.
+    """
     try:
         from visqol import VisqolApi
     except ImportError:
@@ -190,7 +194,8 @@ def visqol(references: Sequence[Sound], estimates: Sequence[Sound]) -> float | N
             paths = [Path(folder) / name for name in ("reference.wav", "estimate.wav")]
             for path, sound in zip(paths, (reference, estimate), strict=True):
                 soundfile.write(path, sound, RATE, subtype="FLOAT")
-            scores.append(float(api.measure(*map(str, paths)).moslqo))
+            with contextlib.suppress(ValueError):  # what it says of a recording shorter than its patches
+                scores.append(float(api.measure(*map(str, paths)).moslqo))
     return float(np.mean(scores)) if scores else None
 
 

@@ -74,3 +74,10 @@ def test_the_use_of_codes_is_counted(tiny_playable: Any):
     assert (second.used_percent, second.perplexity, second.dead) == (100.0, pytest.approx(K), 0)
     assert third.perplexity == pytest.approx(2.0)
     assert third.dead == K - 2
+
+
+def test_recordings_too_short_for_a_perceptual_score_have_none():
+    pytest.importorskip("visqol")
+    noise = np.random.default_rng(0).standard_normal(2 * RATE).astype(np.float32) * 0.1
+    assert judging.visqol([noise[:9600]], [noise[:9600]]) is None
+    assert judging.visqol([noise[:9600], noise], [noise[:9600], noise]) > 4.0
