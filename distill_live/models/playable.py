@@ -113,6 +113,9 @@ def load_playable(path: Path) -> Playable:
         ModelFileError: when the file is not a good model (see ``file.read_model``), or its weights do not fit.
     """
     file = read_model(path)
+    if not file.grids:
+        what = f"{path} cannot be used: it holds no codes of its recordings"
+        raise ModelFileError(what, fix="train it again on recordings")
     try:
         prior, vocoder = _prior(file), _vocoder(file)
         encoder = LiveEncoder(file.codec, file.weights("codec.encoder"))

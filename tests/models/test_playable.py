@@ -12,6 +12,7 @@ import pytest
 
 from distill_live.errors import ModelFileError
 from distill_live.models.container import read_container, write_container
+from distill_live.models.file import read_model, save_model
 from distill_live.models.playable import load_playable
 from tests.fixtures import tiny_model_file
 
@@ -85,3 +86,12 @@ def test_weights_that_do_not_fit_their_configuration_are_one_sentence(tmp_path, 
     write_container(path, contents.documents, tensors)
     with pytest.raises(ModelFileError, match="decoder"):
         load_playable(path)
+
+
+def test_a_model_without_codes_of_its_recordings_is_one_sentence(tmp_path):
+    """Its guard, its bank and its guidance live on them."""
+    file = read_model(tiny_model_file(tmp_path / "full.distill"))
+    weights = {name: array for name, array in file.tensors.items() if not name.startswith("grid.")}
+    save_model(tmp_path / "bare.distill", file.metadata, weights, ())
+    with pytest.raises(ModelFileError, match="no codes of its recordings; train it again"):
+        load_playable(tmp_path / "bare.distill")
