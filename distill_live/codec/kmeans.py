@@ -1,4 +1,4 @@
-"""k-means over a corpus's latents, level by level: where the codebooks begin.
+"""k-means over a corpus's latents, level by level: where the codebooks begin, and what becomes of unused codes.
 
 Seeded, so that the same corpus gives the same codebooks. Knows vectors only. Training thread.
 """
@@ -31,6 +31,34 @@ def residual_kmeans(vectors: Tensor, levels: int, size: int, seed: int) -> tuple
         centres.append(level_centres)
         counts.append(torch.bincount(code, minlength=size).to(vectors.dtype))
     return torch.stack(centres), torch.stack(counts)
+
+
+def reseeded(vectors: Tensor, books: Tensor) -> tuple[Tensor, list[int]]:
+    """Codebooks ``[Q, K, D]`` whose unused codes stand where these vectors are furthest from their codes.
+
+    One after another, level by level: each goes to the residual that all codes of its level serve worst by then.
+
+    Args:
+        vectors: ``[N, D]``, what the codes should serve.
+        books: ``[Q, K, D]``; stay as they are.
+
+    Returns:
+        the codebooks, and how many codes of each level moved.
+
+    >>> books = torch.tensor([[[0.0], [1.0], [9.0]]])
+    >>> reseeded(torch.tensor([[0.1], [1.1], [3.0]]), books)[0].tolist()
+    [[[0.0], [1.0], [3.0]]]
+    """
+    found, moved, residual = books.clone(), [], vectors
+    for level in found:
+        used = torch.bincount(_nearest(residual, level), minlength=len(level)) > 0
+        unused = (~used).nonzero()[:, 0].tolist()
+        for code in unused:
+            missed = (residual - level[_nearest(residual, level)]).square().sum(-1)
+            level[code] = residual[missed.argmax()]
+        moved.append(len(unused))
+        residual = residual - level[_nearest(residual, level)]
+    return found, moved
 
 
 def kmeans(vectors: Tensor, size: int, random: torch.Generator) -> Tensor:

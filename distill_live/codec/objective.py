@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from distill_live.audio.batches import BatchConfig, TrainingBatches
+from distill_live.codec.codebooks import Codebooks
 from distill_live.codec.config import VECTORS_PER_CODE
 from distill_live.codec.health import LevelHealth, UsageCounter
+from distill_live.codec.kmeans import reseeded
 from distill_live.codec.losses import multi_scale_mel_loss, vqvae_loss
 from distill_live.codec.mixing import draw_sources, swapped_items
 from distill_live.codec.model import ConvVQVAE, from_positions, latents_of_recording, to_positions
@@ -27,6 +30,24 @@ _FIRST_FOR_CODEBOOKS = 1_000_000_000  # batches from this number on, which no tr
 _FIRST_STEPS = 20  # over which the learning rate rises
 _MOST_CROPPED = 20_000  # latents of batches that the codebooks begin with; more would only take longer
 _FITTED_SCALE = 0.1  # of the learning rate, for weights that begin fitted to the corpus
+
+
+@dataclass(frozen=True)
+class Reseeded:
+    """Codes that no recording used were moved, so many of each level; ``kept`` if that made nothing worse.
+
+    Attributes:
+        moved: ``[Q]``.
+        before_db, after_db: error on what is held out, without it and with it.
+    """
+
+    moved: tuple[int, ...]
+    before_db: float
+    after_db: float
+
+    @property
+    def kept(self) -> bool:
+        return self.after_db <= self.before_db
 
 
 class CodecObjective:
@@ -101,6 +122,36 @@ class CodecObjective:
             number += 1
         self.model.quantizer.initialise(torch.cat(found).cpu(), seed)
         self.model.train(was_training)
+
+    @torch.no_grad()
+    def reseed_unused(self, mels: Sequence[Tensor], judged: Sequence[Tensor]) -> Reseeded | None:
+        """When learning is over: codes that no training recording speaks go to what the recordings miss most.
+
+        They serve what training makes of recordings (gains, mixtures), and so perhaps others of their kind: where those
+        that are held out lose by it, everything stays as it was.
+
+        Args:
+            mels: the training recordings, ``[n_mels, frames]`` each, in dB.
+            judged: those that are held out; without any it stays as it was.
+
+        Returns:
+            what was done, or None when there was nothing to do.
+        """
+        if not judged or not self.has_codebooks:
+            return None
+        self.model.eval()
+        quantizer, before = self.model.quantizer, self.model.codebooks()
+        latents = torch.cat([latents_of_recording(self.model.encoder, mel.to(self.device)) for mel in mels])
+        books, moved = reseeded(latents.cpu(), torch.from_numpy(before.vectors.copy()))
+        if not any(moved):
+            return None
+        error = self.held_out_error(judged)["mel_dB"]
+        quantizer.load_codebooks(Codebooks(books.numpy()))
+        after = self.held_out_error(judged)["mel_dB"]
+        found = Reseeded(tuple(moved), error, after)
+        if not found.kept:
+            quantizer.load_codebooks(before)
+        return found
 
     def loss(self, mel: Tensor, progress: float = 0.0) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch ``[B, 1, n_mels, frames]`` in dB, to be minimised, and figures worth a curve.

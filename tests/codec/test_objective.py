@@ -8,8 +8,9 @@ from torch import Tensor
 
 from distill_live.audio.batches import BatchConfig
 from distill_live.audio.segments import SegmentConfig
+from distill_live.codec.codebooks import Codebooks
 from distill_live.codec.config import GRIDS, VQVAEConfig
-from distill_live.codec.model import ConvVQVAE
+from distill_live.codec.model import ConvVQVAE, latents_of_recording
 from distill_live.codec.objective import CodecObjective, CodecSchedule, latent_count, train_steps
 from distill_live.codec.patches import principal_patches
 from distill_live.errors import UsageError
@@ -192,6 +193,46 @@ def test_held_out_error_is_the_mean_of_absolute_db_and_changes_nothing() -> None
     assert error["mel_dB"] == pytest.approx(sum(wanted) / 2)
     assert error["silence_dB"] == pytest.approx(sum(float((mel + 100).mean()) for mel in mels) / 2)
     assert all(torch.equal(before[k], v) for k, v in objective.model.state_dict().items())
+
+
+def _with_unused_codes(objective: CodecObjective, mels: list[Tensor]) -> Tensor:
+    """Codebooks of which the last three codes of the first level are far from all recordings."""
+    objective.prepare(mels)
+    objective.initialise(mels)
+    books = torch.from_numpy(objective.model.codebooks().vectors.copy())
+    books[0, -3:] += 1000.0
+    objective.model.quantizer.load_codebooks(Codebooks(books.numpy()))
+    return books
+
+
+def test_codes_that_nothing_speaks_move_to_what_the_recordings_miss() -> None:
+    objective, mels = _objective(), _mels()
+    before = _with_unused_codes(objective, mels)
+    found = objective.reseed_unused(mels, mels)
+    assert found is not None
+    assert found.kept
+    assert found.moved[0] >= 3
+    after = torch.from_numpy(objective.model.codebooks().vectors.copy())
+    assert float((after[0] - before[0]).abs().max()) > 100.0
+    latents = torch.cat([latents_of_recording(objective.model.encoder, mel) for mel in mels])
+    codes = objective.model.codebooks().encode(latents.numpy())
+    assert len(set(codes[:, 0].tolist())) == CONFIG.codebook_size
+    assert objective.reseed_unused(mels, mels) is None, "nothing is left to move"
+
+
+def test_codes_that_nothing_speaks_stay_where_recordings_held_out_need_them() -> None:
+    objective, mels = _objective(), _mels()
+    other = torch.full((128, 160), -5.0)  # as loud as nothing that was learned from
+    _with_unused_codes(objective, mels)
+    books = objective.model.codebooks().vectors.copy()
+    books[0, -1] = latents_of_recording(objective.model.encoder, other)[-1].numpy()
+    objective.model.quantizer.load_codebooks(Codebooks(books))
+    found = objective.reseed_unused(mels, [other])
+    assert found is not None
+    assert not found.kept
+    assert found.after_db > found.before_db
+    assert (objective.model.codebooks().vectors == books).all()
+    assert objective.reseed_unused(mels, []) is None, "nobody to judge it"
 
 
 def test_latents_are_counted_as_the_encoder_gives_them() -> None:
