@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_live.errors import CorpusError
+from distill_live.prior.shares import fitted_shares
 
 Columns = NDArray[np.int16]
 Floats = NDArray[np.float64]
 
 UNIGRAM: Final = 3  # how many of the components below a unigram uses
 COMPONENTS: Final = 4  # uniform, level, row, after
-ROUNDS: Final = 40
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,6 @@ def _count(codes: NDArray[np.int64], K: int) -> _Counts:
     np.add.at(row, (np.broadcast_to(np.arange(codes.shape[1]), codes.shape), codes), 1.0)
     np.add.at(after, (_before(codes, K), codes), 1.0)
     return _Counts(row, after)
-
-
-def _fit(components: Floats) -> Floats:
-    """Mixture weights of ``components [N, C]`` by expectation maximisation."""
-    weights = np.full(components.shape[1], 1.0 / components.shape[1])
-    for _ in range(ROUNDS):
-        parts = components * weights
-        weights = (parts / parts.sum(axis=1, keepdims=True)).mean(axis=0)
-    return np.asarray(weights)
 
 
 class MarkovBaseline:
@@ -129,7 +120,7 @@ class _Level:
         self.counts = sum(counts[1:], counts[0])
         others = [self.counts - own if len(pieces) > 1 else own for own in counts]
         seen = np.concatenate([o.components(p, _before(p, K)) for o, p in zip(others, pieces, strict=True)])
-        self.weights = {n: _fit(seen[:, :n]) for n in (UNIGRAM, COMPONENTS)}
+        self.weights = {n: fitted_shares(seen[:, :n]) for n in (UNIGRAM, COMPONENTS)}
 
     def bits(self, grids: Sequence[NDArray[np.int64]], components: int) -> float:
         if not grids:

@@ -1,8 +1,8 @@
 """Counting with contexts of every length: how likely each code is after what was seen before it.
 
-A place (row, level) has an ordered list of context codes, most telling first: the code before it at the same place, the
-coarser codes of its own column, and so on. Codes are counted after every prefix of that list; the probability is
-interpolated from the even choice up to the longest prefix that was ever seen (Jelinek and Mercer, 1980)::
+A place (row, level) has an ordered list of context codes (``Order``), most telling first: the code before it at the
+same place, the coarser codes of its own column, and so on. Codes are counted after every prefix of that list; the
+probability is interpolated from the even choice up to the longest prefix ever seen (Jelinek and Mercer, 1980)::
 
     p_d(x) = (1 - w) * p_{d-1}(x) + w * n(x) / n          n: how often the context of length d was seen
 
@@ -11,6 +11,10 @@ have somewhere to go from there, and what rings out would otherwise ring out for
 
 The weights ``w`` depend on ``d`` and on ``n`` (in octaves): they are fitted by expectation maximisation on pieces of
 the corpus that are left out of the counts in turn.
+
+One order cannot have everything first, so there are several (``ORDERS``), each with counts and weights of its own, and
+each has a share per level, fitted to the same pieces: the coarsest level follows its own past, or what the finer levels
+of the last column said of it; the finer ones follow their column, or nothing but their own last code.
 
 Contexts are hashed (64 bits; among a million contexts two meet with a probability of 1e-7). Knows nothing of time,
 networks or choosing. numpy; any thread; immutable after construction.
@@ -28,6 +32,7 @@ from numpy.typing import NDArray
 
 from distill_live.errors import CorpusError
 from distill_live.prior.order import BEGIN
+from distill_live.prior.shares import fitted_shares
 
 Columns = NDArray[np.int16]
 Codes = NDArray[np.int64]
@@ -55,11 +60,14 @@ class Source:
     level: int
 
 
-@lru_cache(maxsize=64)
-def sources(level: int, depth: int = DEPTH) -> tuple[Source, ...]:
-    """The context of a level, nearest first.
+Order = tuple[Source, ...]
 
-    >>> [(s.back, s.below, s.level) for s in sources(0, 3)], [(s.back, s.level) for s in sources(1, 3)]
+
+@lru_cache(maxsize=64)
+def own_past(level: int, _levels: int) -> Order:
+    """First what was at the same place, then the coarser codes, then what was before that.
+
+    >>> [(s.back, s.below, s.level) for s in own_past(0, 3)[:3]], [(s.back, s.level) for s in own_past(1, 3)[:3]]
     ([(1, 0, 0), (0, 1, 0), (2, 0, 0)], [(1, 1), (0, 0), (1, 0)])
     """
     if level == 0:
@@ -67,22 +75,36 @@ def sources(level: int, depth: int = DEPTH) -> tuple[Source, ...]:
     else:
         coarser = [Source(back, 0, coarse) for coarse in range(level - 1, -1, -1) for back in (0, 1)]
         found = [Source(1, 0, level), *coarser, Source(2, 0, level)]
-    return tuple(found[:depth])
+    return tuple(found[:DEPTH])
 
 
-def hashed(history: Sequence[Codes], level: int, depth: int = DEPTH) -> list[Hashes]:
+@lru_cache(maxsize=64)
+def last_column(level: int, levels: int) -> Order:
+    """For the coarsest level the column before it, coarse to fine; for the others no more than their last code.
+
+    >>> [(s.back, s.level) for s in last_column(0, 3)], [(s.back, s.level) for s in last_column(2, 3)]
+    ([(1, 0), (1, 1), (1, 2), (2, 0)], [(1, 2)])
+    """
+    if level:
+        return (Source(1, 0, level),)
+    return (*(Source(1, 0, other) for other in range(levels)), Source(2, 0, 0))[:DEPTH]
+
+
+ORDERS: Final = (own_past, last_column)
+
+
+def hashed(history: Sequence[Codes], order: Order) -> list[Hashes]:
     """The hash of every prefix of every place's context, one ``[W, H]`` for each length 0 to the longest.
 
     Args:
         history: codes ``[W, H, Q]``: the column itself (only its coarser levels and lower rows are read), the one
             before it, the one before that, and so on; ``BEGIN`` where there is none.
-        level: of the places.
-        depth: the longest context.
+        order: of the level of the places.
     """
     W, H = history[0].shape[:2]
     now = np.broadcast_to(np.arange(H, dtype=np.uint64) * _FACTOR + _FIRST, (W, H))
     found = [np.zeros((W, H), np.uint64)]  # the empty context is that of all rows
-    for source in sources(level, depth):
+    for source in order:
         codes = np.full((W, H), BEGIN, np.int64)
         if source.back < len(history):
             codes[:, source.below :] = history[source.back][:, : H - source.below, source.level]
@@ -91,18 +113,19 @@ def hashed(history: Sequence[Codes], level: int, depth: int = DEPTH) -> list[Has
     return found
 
 
-def place_hashes(history: Sequence[Columns], row: int, level: int) -> list[np.uint64]:
-    """The same for one place of one column: ``history`` are columns ``[H, Q]``, as ``hashed`` takes them.
+def place_hashes(history: Sequence[Columns], row: int, order: Order) -> list[np.uint64]:
+    """The same for one row of one column: ``history`` are columns ``[H, Q]``, as ``hashed`` takes them.
 
     In whole numbers, without arrays: a tenth of the time.
 
     >>> column, before = np.array([[1, 2], [3, 0]]), np.array([[4, 5], [6, 7]])
-    >>> place_hashes([column, before], 1, 1) == [h[0, 1] for h in hashed([column[None], before[None]], 1)]
+    >>> order = own_past(1, 2)
+    >>> place_hashes([column, before], 1, order) == [h[0, 1] for h in hashed([column[None], before[None]], order)]
     True
     """
     now = (row * int(_FACTOR) + int(_FIRST)) & _WORD
     found = [np.uint64(0)]
-    for source in sources(level):
+    for source in order:
         inside = source.back < len(history) and row >= source.below
         code = int(history[source.back][row - source.below, source.level]) if inside else BEGIN
         mixed = ((now ^ (code - BEGIN + 1)) * int(_FACTOR)) & _WORD
@@ -193,7 +216,9 @@ class ContextCounts:
     Args:
         grids: to count.
         codebook_size: K.
-        weights: float ``[Q, DEPTH + 1, OCTAVES]``, 0 to 1, of each level, context length and octave; fitted when None.
+        weights: float ``[orders, Q, DEPTH + 1, OCTAVES]``, 0 to 1, of each order of contexts (the first ones of
+            ``ORDERS``), level, context length and octave; all orders, and fitted, when None.
+        shares: float ``[orders, Q]``, of each order; fitted with the weights, else all the same when None.
 
     Raises:
         CorpusError: there is no column to count.
@@ -204,32 +229,49 @@ class ContextCounts:
     True
     """
 
-    def __init__(self, grids: Sequence[Columns], codebook_size: int, weights: Floats | None = None) -> None:
+    def __init__(
+        self,
+        grids: Sequence[Columns],
+        codebook_size: int,
+        weights: Floats | None = None,
+        shares: Floats | None = None,
+    ) -> None:
         self.codebook_size = codebook_size
         self.grids = some_of([grid for grid in grids if len(grid)])
         if not self.grids:
             raise CorpusError("there are no training codes to count", fix="add recordings")
         self.levels = self.grids[0].shape[2]
-        self._tables = [_tables(self.grids, level) for level in range(self.levels)]
-        self.weights = self._fitted() if weights is None else np.asarray(weights, np.float64)
+        used = ORDERS if weights is None else ORDERS[: len(weights)]
+        self.orders = [[order(level, self.levels) for level in range(self.levels)] for order in used]
+        self._tables = [[_tables(self.grids, level, order) for level, order in enumerate(o)] for o in self.orders]
+        fitted, best = self._fitted() if weights is None else (np.asarray(weights, np.float64), shares)
+        self.weights = fitted
+        self.shares = np.full(fitted.shape[:2], 1.0 / len(fitted)) if best is None else np.asarray(best, np.float64)
 
     def bits(self, grids: Sequence[Columns]) -> Floats:
         """Bits per code of some grids, per level ``[Q]``; NaN without any."""
         kept = [grid for grid in grids if len(grid)]
-        return np.array([self._level_bits(kept, level) if kept else np.nan for level in range(self.levels)])
+        if not kept:
+            return np.full(self.levels, np.nan)
+        likely = np.stack([self._of_codes(kept, level) for level in range(self.levels)])
+        return np.asarray(-np.log2(np.maximum(likely, 1e-12)).mean(axis=1))
 
     def of_codes(self, grid: Columns) -> Floats:
         """The probability of each code of a grid that starts with the begin token, ``[W, H, Q]``."""
-        found = np.empty(grid.shape)
-        for level in range(self.levels):
-            evidence = _Evidence.of(self._tables[level], [grid], level)
-            found[:, :, level] = evidence.probabilities(self.weights[level], self.codebook_size).reshape(grid.shape[:2])
+        by_level = [self._of_codes([grid], level).reshape(grid.shape[:2]) for level in range(self.levels)]
+        return np.stack(by_level, axis=-1)
+
+    def probabilities(self, history: Sequence[Columns], row: int, level: int) -> Floats:
+        """Of each code ``[K]`` at one place; ``history`` as ``place_hashes`` takes it."""
+        found = np.zeros(self.codebook_size)
+        for which, shares in enumerate(self.shares):
+            found += shares[level] * self._by_order(which, history, row, level)
         return found
 
-    def probabilities(self, hashes: Sequence[np.uint64] | Hashes, level: int) -> Floats:
-        """Of each code ``[K]`` after one context, whose prefixes have these hashes (as ``hashed`` gives them)."""
+    def _by_order(self, which: int, history: Sequence[Columns], row: int, level: int) -> Floats:
         found = np.full(self.codebook_size, 1.0 / self.codebook_size)
-        for table, own, weights in zip(self._tables[level], hashes, self.weights[level], strict=False):
+        hashes = place_hashes(history, row, self.orders[which][level])
+        for table, own, weights in zip(self._tables[which][level], hashes, self.weights[which, level], strict=False):
             at = int(table.contexts.searchsorted(own))
             if at == len(table.contexts) or table.contexts[at] != own:
                 break  # a longer one was never seen either
@@ -240,26 +282,38 @@ class ContextCounts:
             found[table.codes[entries]] += weight / total * table.counts[entries]
         return found
 
-    def _level_bits(self, grids: Sequence[Columns], level: int) -> float:
-        evidence = _Evidence.of(self._tables[level], grids, level)
-        return evidence.bits(self.weights[level], self.codebook_size)
+    def _of_codes(self, grids: Sequence[Columns], level: int) -> Floats:
+        """The probability of each code of a level, ``[N]``."""
+        found: Floats = np.zeros(sum(grid[:, :, level].size for grid in grids))
+        for order, tables, weights, shares in zip(self.orders, self._tables, self.weights, self.shares, strict=True):
+            evidence = _Evidence.of(tables[level], grids, level, order[level])
+            found += shares[level] * evidence.probabilities(weights[level], self.codebook_size)
+        return found
 
-    def _fitted(self) -> Floats:
-        """Weights with which each piece of the corpus is least surprising after all the others."""
+    def _fitted(self) -> tuple[Floats, Floats | None]:
+        """Weights and shares with which each piece of the corpus is least surprising after all the others."""
         pieces = self.grids
         if len(pieces) < 2:
             pieces = [piece for piece in np.array_split(pieces[0], PIECES) if len(piece)]
         groups = [pieces[start::PIECES] for start in range(min(PIECES, len(pieces)))]
+        weights = np.full((len(self.orders), self.levels, DEPTH + 1, OCTAVES), 0.5)
         if len(groups) < 2:
-            return np.full((self.levels, DEPTH + 1, OCTAVES), 0.5)
-        fitted = []
+            return weights, None
+        shares = np.empty((len(self.orders), self.levels))
         for level in range(self.levels):
-            seen = []
-            for own in groups:
-                others = [piece for group in groups if group is not own for piece in group]
-                seen.append(_Evidence.of(_tables(others, level), own, level))
-            fitted.append(_Evidence.joined(seen).fitted(self.codebook_size))
-        return np.array(fitted)
+            guesses = []
+            for which, order in enumerate(self.orders):
+                seen = _Evidence.joined([_left_out(groups, own, level, order[level]) for own in range(len(groups))])
+                weights[which, level] = seen.fitted(self.codebook_size)
+                guesses.append(seen.probabilities(weights[which, level], self.codebook_size))
+            shares[:, level] = fitted_shares(np.stack(guesses, axis=-1))
+        return weights, shares
+
+
+def _left_out(groups: Sequence[Sequence[Columns]], own: int, level: int, order: Order) -> _Evidence:
+    """What the others know of one group."""
+    others = [piece for at, group in enumerate(groups) if at != own for piece in group]
+    return _Evidence.of(_tables(others, level, order), groups[own], level, order)
 
 
 def some_of(grids: Sequence[Columns]) -> list[Columns]:
@@ -272,17 +326,17 @@ def some_of(grids: Sequence[Columns]) -> list[Columns]:
     return [grids[at][:longest] for at in kept]
 
 
-def _tables(grids: Sequence[Columns], level: int) -> list[Table]:
-    by_length: list[list[Hashes]] = [[] for _ in range(DEPTH + 1)]
+def _tables(grids: Sequence[Columns], level: int, order: Order) -> list[Table]:
+    by_length: list[list[Hashes]] = [[] for _ in range(len(order) + 1)]
     for grid in grids:
-        for length, hashes in enumerate(hashed(history_of(grid), level)):
+        for length, hashes in enumerate(hashed(history_of(grid), order)):
             by_length[length].append(hashes.ravel())
     joined = joins(grids)
-    for length, hashes in enumerate(hashed(joined, level)):
+    for length, hashes in enumerate(hashed(joined, order)):
         by_length[length].append(hashes.ravel())
     followed = [*(grid.astype(np.int64) for grid in grids), joined[0]]
     codes = np.concatenate([grid[:, :, level].ravel() for grid in followed])
-    return [Table.counted(np.concatenate(hashes), codes) for hashes in by_length if hashes]
+    return [Table.counted(np.concatenate(hashes), codes) for hashes in by_length]
 
 
 @dataclass(frozen=True)
@@ -293,9 +347,9 @@ class _Evidence:
     total: Floats
 
     @classmethod
-    def of(cls, tables: Sequence[Table], grids: Sequence[Columns], level: int) -> _Evidence:
+    def of(cls, tables: Sequence[Table], grids: Sequence[Columns], level: int, order: Order) -> _Evidence:
         codes = np.concatenate([grid[:, :, level].astype(np.int64).ravel() for grid in grids])
-        by_grid = [hashed(history_of(grid), level) for grid in grids]
+        by_grid = [hashed(history_of(grid), order) for grid in grids]
         counts, totals = [], []
         for length, table in enumerate(tables):
             places = table.places(np.concatenate([hashes[length].ravel() for hashes in by_grid]))
@@ -307,10 +361,6 @@ class _Evidence:
     @classmethod
     def joined(cls, pieces: Sequence[_Evidence]) -> _Evidence:
         return cls(*(np.concatenate([getattr(p, name) for p in pieces], axis=1) for name in ("count", "total")))
-
-    def bits(self, weights: Floats, codebook_size: int) -> float:
-        """Bits per code with weights ``[D + 1, OCTAVES]``."""
-        return float(-np.log2(np.maximum(self.probabilities(weights, codebook_size), 1e-12)).mean())
 
     def probabilities(self, weights: Floats, codebook_size: int) -> Floats:
         """Of the codes that came ``[N]``, with weights ``[D + 1, OCTAVES]``."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_live.prior.base import Column
-from distill_live.prior.contexts import DEPTH, OCTAVES, PAST, ContextCounts, hashed
+from distill_live.prior.contexts import DEPTH, OCTAVES, ORDERS, PAST, ContextCounts
 from distill_live.prior.markov_live import LiveMarkovPrior, MarkovConfig, MarkovState, counted, logits_of
 from distill_live.prior.network import Prior
 from distill_live.prior.order import BEGIN
@@ -34,7 +34,10 @@ class MarkovPrior(Prior[MarkovState]):
         shape = (config.columns, config.rows, config.levels)
         self.register_buffer("columns", torch.zeros(shape, dtype=torch.int16))
         self.register_buffer("begins", torch.arange(config.pieces, dtype=torch.int32))
-        self.register_buffer("weights_of_lengths", torch.full((config.levels, DEPTH + 1, OCTAVES), 0.5))
+        places = config.orders * config.levels
+        self.register_buffer("weights_of_lengths", torch.full((places, DEPTH + 1, OCTAVES), 0.5))
+        if config.orders > 1:
+            self.register_buffer("shares_of_orders", torch.full((places,), 1.0 / config.orders))
 
     @classmethod
     def counted_from(cls, grids: Sequence[Column], codebook_size: int) -> MarkovPrior:
@@ -47,8 +50,13 @@ class MarkovPrior(Prior[MarkovState]):
         rows, levels = counts.grids[0].shape[1:]
         columns = np.concatenate(counts.grids).astype(np.int16)
         begins = np.cumsum([0, *(len(grid) for grid in counts.grids[:-1])]).astype(np.int32)
-        prior = cls(MarkovConfig(rows, levels, codebook_size, len(columns), len(begins)))
-        values = {"columns": columns, "begins": begins, "weights_of_lengths": counts.weights.astype(np.float32)}
+        prior = cls(MarkovConfig(rows, levels, codebook_size, len(columns), len(begins), len(ORDERS)))
+        values = {
+            "columns": columns,
+            "begins": begins,
+            "weights_of_lengths": counts.weights.reshape(-1, DEPTH + 1, OCTAVES).astype(np.float32),
+            "shares_of_orders": counts.shares.ravel().astype(np.float32),
+        }
         prior.load_state_dict({name: torch.from_numpy(value) for name, value in values.items()})
         return prior
 
@@ -57,11 +65,9 @@ class MarkovPrior(Prior[MarkovState]):
         logits = np.empty((*columns.shape, c.codebook_size), np.float32)
         for b in range(B):
             history = _history(previous[b].cpu().numpy(), columns[b].cpu().numpy())
-            for level in range(c.levels):
-                contexts = np.stack(hashed(history, level))
-                for w, row in np.ndindex(contexts.shape[1:]):
-                    found = self._tables().probabilities(contexts[:, w, row], level)
-                    logits[b, w, row, level] = logits_of(found)
+            for w, row, level in np.ndindex(logits.shape[1:4]):
+                found = self._tables().probabilities([codes[w] for codes in history], row, level)
+                logits[b, w, row, level] = logits_of(found)
         return torch.from_numpy(logits).to(columns.device)
 
     def of_codes(self, grid: Column) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from distill_live.errors import ModelFileError
 from distill_live.prior.base import Column, LivePrior, PriorConfig, PriorState, check_range
-from distill_live.prior.contexts import DEPTH, MOST_PLACES, OCTAVES, PAST, ContextCounts, Floats, place_hashes
+from distill_live.prior.contexts import DEPTH, MOST_PLACES, OCTAVES, ORDERS, PAST, ContextCounts, Floats
 from distill_live.prior.order import BEGIN, places
 from distill_live.prior.sampling import Choose
 from distill_live.weights import Arrays, Weights
@@ -29,17 +29,20 @@ class MarkovConfig(PriorConfig):
     Attributes:
         columns: of all training grids together.
         pieces: how many grids they are.
+        orders: of contexts (``contexts.ORDERS``) that are mixed; 1 in files from before there were several.
     """
 
     kind: ClassVar[str] = "markov"
 
     columns: int = 1
     pieces: int = 1
+    orders: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range("columns", self.columns, 1, max(1, MOST_PLACES // (self.rows * self.levels)))
         check_range("pieces", self.pieces, 1, self.columns)
+        check_range("orders", self.orders, 1, len(ORDERS))
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class MarkovSpelling:
 
     def probabilities(self, row: int, level: int) -> Floats:
         """Of each code ``[K]`` at a place, knowing what was put before it."""
-        return self._counts.probabilities(place_hashes(self._history, row, level), level)
+        return self._counts.probabilities(self._history, row, level)
 
     def put(self, row: int, level: int, code: int) -> None:
         """The code of a place."""
@@ -110,13 +113,18 @@ def counted(config: MarkovConfig, weights: Arrays) -> ContextCounts:
     taken = Weights(weights, "prior")
     columns = taken.take("columns", config.columns, config.rows, config.levels, dtype=np.int16)
     begins = taken.take("begins", config.pieces, dtype=np.int32)
-    shares = taken.take("weights_of_lengths", config.levels, DEPTH + 1, OCTAVES)
+    shape = (config.orders, config.levels)
+    weights_of = taken.take("weights_of_lengths", shape[0] * shape[1], DEPTH + 1, OCTAVES)
+    shares = taken.take("shares_of_orders", shape[0] * shape[1]) if config.orders > 1 else np.ones(shape[1], np.float32)
     taken.done()
     in_order = begins[0] == 0 and (np.diff(begins, append=config.columns) > 0).all()
     inside = 0 <= int(columns.min()) <= int(columns.max()) < config.codebook_size
-    if not in_order or not inside or not ((shares >= 0.0) & (shares <= 1.0)).all():
+    shares = shares.reshape(shape).astype(np.float64)
+    possible = all(((v >= 0.0) & (v <= 1.0)).all() for v in (weights_of, shares)) and shares.sum(axis=0).all()
+    if not in_order or not inside or not possible:
         raise ModelFileError("what its prior has counted does not fit its configuration", fix="train it again")
-    return ContextCounts(np.split(columns, begins[1:]), config.codebook_size, shares)
+    grids, lengths = np.split(columns, begins[1:]), weights_of.reshape(*shape, *weights_of.shape[1:])
+    return ContextCounts(grids, config.codebook_size, lengths, shares / shares.sum(axis=0))
 
 
 def logits_of(probabilities: Floats) -> NDArray[np.float32]:

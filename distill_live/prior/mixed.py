@@ -7,7 +7,7 @@ of two; Jelinek and Mercer, 1980). Training thread.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +18,7 @@ from distill_live.prior.base import Column
 from distill_live.prior.markov import MarkovPrior
 from distill_live.prior.mixed_live import LiveMixedPrior, MixedConfig, MixedState
 from distill_live.prior.network import Prior, build_prior
-
-ROUNDS: Final = 50  # of expectation maximisation
+from distill_live.prior.shares import fitted_shares
 
 Floats = NDArray[np.float64]
 
@@ -68,19 +67,14 @@ class MixedPrior(Prior[MixedState]):
         super()._load_from_state_dict(*arguments)
 
 
-def fitted_shares(learned: Floats, counted: Floats) -> Floats:
+def fitted_to(learned: Floats, counted: Floats) -> Floats:
     """The share of ``learned`` in the mixture that makes these codes likeliest, per level ``[Q]``; both ``[..., Q]``.
 
-    >>> fitted_shares(np.array([[0.9], [0.1]]), np.array([[0.1], [0.1]])).round(1)
+    >>> fitted_to(np.array([[0.9], [0.1]]), np.array([[0.1], [0.1]])).round(1)
     array([1.])
     """
-    levels = learned.shape[-1]
-    learned, counted = learned.reshape(-1, levels), counted.reshape(-1, levels)
-    shares = np.full(levels, 0.5)
-    for _ in range(ROUNDS):
-        from_learned = shares * learned
-        shares = (from_learned / np.maximum(from_learned + (1.0 - shares) * counted, 1e-300)).mean(axis=0)
-    return shares
+    both = np.stack([learned, counted], axis=-1).reshape(-1, learned.shape[-1], 2)
+    return np.array([fitted_shares(both[:, level])[0] for level in range(both.shape[1])])
 
 
 def mixed_bits(learned: Sequence[Floats], counted: Sequence[Floats]) -> Floats:
@@ -96,7 +90,7 @@ def mixed_bits(learned: Sequence[Floats], counted: Sequence[Floats]) -> Floats:
     total, count = np.zeros(learned[0].shape[1]), 0
     for own in range(len(learned)):
         a, b = (np.concatenate([p for at, p in enumerate(of_all) if at != own]) for of_all in (learned, counted))
-        shares = fitted_shares(a, b)
+        shares = fitted_to(a, b)
         total -= np.log2(np.maximum(shares * learned[own] + (1.0 - shares) * counted[own], 1e-12)).sum(axis=0)
         count += len(learned[own])
     return total / max(count, 1)

@@ -10,7 +10,7 @@ import pytest
 
 from distill_live.errors import CorpusError
 from distill_live.prior import contexts
-from distill_live.prior.contexts import OCTAVES, ContextCounts, hashed, history_of, place_hashes, sources
+from distill_live.prior.contexts import OCTAVES, ORDERS, ContextCounts, Order, hashed, history_of, last_column, own_past
 from distill_live.prior.order import BEGIN
 
 
@@ -26,34 +26,40 @@ def walk(columns: int, seed: int, codebook_size: int = 5, levels: int = 2, rows:
     return grid.astype(np.int16)
 
 
-def context(grid: Any, w: int, row: int, level: int, length: int) -> tuple[int, ...]:
+def context(grid: Any, w: int, row: int, order: Order, length: int) -> tuple[int, ...]:
     """The codes of a context, read one by one; the row is part of every context but the empty one."""
     found = [row] if length else []
-    for source in sources(level)[:length]:
+    for source in order[:length]:
         there = w - source.back >= 0 and row - source.below >= 0
         found.append(int(grid[w - source.back, row - source.below, source.level]) if there else BEGIN)
     return tuple(found)
 
 
 def by_hand(counts: ContextCounts, grids: Any, grid: Any, w: int, row: int, level: int) -> Any:
-    """The interpolated probabilities of one place, from dictionaries."""
+    """The interpolated probabilities of one place, from dictionaries, mixed over the orders."""
+    parts = [by_order(counts, which, grids, grid, w, row, level) for which in range(len(ORDERS))]
+    return sum(share[level] * part for share, part in zip(counts.shares, parts, strict=True))
+
+
+def by_order(counts: ContextCounts, which: int, grids: Any, grid: Any, w: int, row: int, level: int) -> Any:
     found = np.full(counts.codebook_size, 1.0 / counts.codebook_size)
-    for length in range(len(sources(level)) + 1):
-        wanted = context(grid, w, row, level, length)
+    order = ORDERS[which](level, grid.shape[2])
+    for length in range(len(order) + 1):
+        wanted = context(grid, w, row, order, length)
         seen: Counter[int] = Counter()
         for g in grids:
             for v, r in np.ndindex(g.shape[:2]):
-                if context(g, v, r, level, length) == wanted:
+                if context(g, v, r, order, length) == wanted:
                     seen[int(g[v, r, level])] += 1
-        for which, end in enumerate(grids):  # and after it another one begins
-            joined = np.concatenate([end, grids[(which + len(grids) // 2) % len(grids)][:1]])
+        for at, end in enumerate(grids):  # and after it another one begins
+            joined = np.concatenate([end, grids[(at + len(grids) // 2) % len(grids)][:1]])
             for r in range(joined.shape[1]):
-                if context(joined, len(end), r, level, length) == wanted:
+                if context(joined, len(end), r, order, length) == wanted:
                     seen[int(joined[-1, r, level])] += 1
         total = sum(seen.values())
         if not total:
             break
-        weight = counts.weights[level, length, min(int(np.log2(total)), OCTAVES - 1)]
+        weight = counts.weights[which, level, length, min(int(np.log2(total)), OCTAVES - 1)]
         share = np.array([seen[code] / total for code in range(counts.codebook_size)])
         found = (1.0 - weight) * found + weight * share
     return found
@@ -63,10 +69,9 @@ def test_probabilities_are_those_counted_by_hand():
     grids, new = [walk(40, 1), walk(25, 2)], walk(12, 3)
     counts = ContextCounts(grids, 5)
     for level in range(2):
-        contexts = hashed(history_of(new), level)
         surprise = []
         for w, row in np.ndindex(new.shape[:2]):
-            found = counts.probabilities([c[w, row] for c in contexts], level)
+            found = counts.probabilities([h[w] for h in history_of(new)], row, level)
             assert found == pytest.approx(by_hand(counts, grids, new, w, row, level), abs=1e-12)
             assert found.sum() == pytest.approx(1.0)
             surprise.append(-np.log2(found[new[w, row, level]]))
@@ -102,21 +107,41 @@ def test_fitted_weights_are_better_than_blind_ones():
 def test_a_context_hears_neither_its_own_code_nor_later_ones():
     grid = walk(10, 6)
     for level in range(2):
-        before = hashed(history_of(grid), level)
         other = grid.copy()
         other[5, 1, level:] = (other[5, 1, level:] + 1) % 5
         other[6:] = 0
-        after = hashed(history_of(other), level)
-        assert all((a[:5] == b[:5]).all() and (a[5] == b[5]).all() for a, b in zip(before, after, strict=True))
+        for order in (o(level, 2) for o in ORDERS):
+            before, after = hashed(history_of(grid), order), hashed(history_of(other), order)
+            assert all((a[:5] == b[:5]).all() and (a[5] == b[5]).all() for a, b in zip(before, after, strict=True))
 
 
 def test_rows_are_counted_apart():
     grid = np.zeros((60, 2, 1), np.int16)
     grid[:, 1] = 1
     counts = ContextCounts([grid], 2)
-    first, second = hashed(history_of(grid), 0)[2][30]
+    first, second = hashed(history_of(grid), own_past(0, 1))[2][30]
     assert first != second
     assert counts.bits([grid])[0] < 0.1
+
+
+def test_the_coarsest_level_hears_of_the_finer_ones_when_it_will_move():
+    """It stays for as long as it likes, and the finer level says 1 just before it moves: its own past cannot know."""
+    rng = np.random.default_rng(8)
+    grids = []
+    for _ in range(6):
+        stays = rng.integers(2, 9, 40)
+        coarse = np.repeat(rng.permutation(40) % 8, stays)
+        moving = np.append(coarse[1:] != coarse[:-1], False)
+        grids.append(np.stack([coarse, moving], axis=-1)[:, None].astype(np.int16))
+    both = ContextCounts(grids[:5], 8)
+    alone = ContextCounts(grids[:5], 8, both.weights[:1])
+    assert both.bits(grids[5:])[0] < 0.8 * alone.bits(grids[5:])[0]
+    assert both.shares[ORDERS.index(last_column), 0] > 0.5
+
+
+def test_shares_of_the_orders_add_up():
+    counts = ContextCounts([walk(60, seed) for seed in range(3)], 5)
+    assert counts.shares.sum(axis=0) == pytest.approx(np.ones(2))
 
 
 @pytest.mark.parametrize("columns", [1, 2, 5])
@@ -140,7 +165,7 @@ def test_the_probabilities_of_codes_are_those_of_their_places():
     counts = ContextCounts(grids, 5)
     found = counts.of_codes(new)
     for w, row, level in np.ndindex(new.shape):
-        p = counts.probabilities(place_hashes([h[w] for h in history_of(new)], row, level), level)
+        p = counts.probabilities([h[w] for h in history_of(new)], row, level)
         assert found[w, row, level] == pytest.approx(p[new[w, row, level]])
     assert counts.bits([new]) == pytest.approx(-np.log2(found).mean(axis=(0, 1)))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from distill_live.errors import ModelFileError
 from distill_live.prior.base import live_prior, prior_config
-from distill_live.prior.mixed import MixedPrior, fitted_shares, mixed_bits
+from distill_live.prior.mixed import MixedPrior, fitted_to, mixed_bits
 
 
 def probabilities(seed: int, count: int = 200, levels: int = 2) -> Any:
@@ -26,15 +26,15 @@ def bits(shares: Any, a: Any, b: Any) -> Any:
 @settings(max_examples=20)
 def test_no_other_share_needs_fewer_bits(seed: int):
     a, b = probabilities(seed), probabilities(seed + 1000)
-    best = bits(fitted_shares(a, b), a, b)
+    best = bits(fitted_to(a, b), a, b)
     for share in np.linspace(0.0, 1.0, 21):
         assert (best <= bits(share, a, b) + 1e-3).all()
 
 
 def test_who_is_always_right_gets_everything():
     right, wrong = np.full((50, 1), 0.9), np.full((50, 1), 0.1)
-    assert fitted_shares(right, wrong)[0] == pytest.approx(1.0, abs=1e-3)
-    assert fitted_shares(wrong, right)[0] == pytest.approx(0.0, abs=1e-3)
+    assert fitted_to(right, wrong)[0] == pytest.approx(1.0, abs=1e-3)
+    assert fitted_to(wrong, right)[0] == pytest.approx(0.0, abs=1e-3)
 
 
 def test_bits_are_measured_with_shares_of_other_recordings():
@@ -48,7 +48,7 @@ def test_bits_are_measured_with_shares_of_other_recordings():
 def test_one_recording_is_judged_by_its_halves():
     a, b = probabilities(1), probabilities(2)
     found = mixed_bits([a], [b])
-    assert (found >= bits(fitted_shares(a, b), a, b) - 1e-9).all()
+    assert (found >= bits(fitted_to(a, b), a, b) - 1e-9).all()
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
