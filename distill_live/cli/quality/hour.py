@@ -26,6 +26,7 @@ from distill_live.cli.durations import parse_duration
 from distill_live.cli.offline import open_model
 from distill_live.cli.quality.measures import Frames, Sound, frames_of, frechet, nearest_db
 from distill_live.cli.quality.pictures import draw_hour
+from distill_live.cli.quality.seams import SeamMeter, Seams
 from distill_live.codes.grid import CodeGrid
 from distill_live.engine.performance import BLOCK, SAMPLE_RATE, Performance
 from distill_live.models.playable import Playable
@@ -34,9 +35,8 @@ from distill_live.prior.guard import LONGEST_PERIOD_S, longest_repetition
 from distill_live.prior.memorisation import longest_copy
 
 SCRIPT: Final = "bench_hour"
-SEAM_QUANTILE: Final = 0.999
 SEAM_BAR_PERCENT: Final = 5.0
-_EVERY: Final = 32  # samples between the places in a block that its edge is compared with
+DEVICE_BLOCK: Final = 256  # samples that a device usually asks for
 
 
 @dataclass(frozen=True)
@@ -61,27 +61,12 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Seams:
-    """|x[n] - x[n-1]|, the 99.9th percentile: at the edges of blocks, inside them, and of single places inside."""
-
-    edge: float
-    inside: float
-    least: float
-    most: float
-
-    @property
-    def apart_percent(self) -> float:
-        """How much the edges differ."""
-        return 100.0 * abs(self.edge / max(self.inside, 1e-12) - 1.0)
-
-
-@dataclass(frozen=True)
 class Hour:
     """What was found. Repetition, copy and silence are the longest, in seconds."""
 
     seconds: float
     stretches: tuple[Stretch, ...]
-    seams: Seams
+    seams: tuple[Seams, ...]
     peak: float
     not_finite: int
     silence_s: float
@@ -95,33 +80,7 @@ class Hour:
     def to_json(self) -> dict[str, Any]:
         """All figures as plain JSON values, without picture and codes."""
         found = {key: value for key, value in vars(self).items() if key not in ("picture", "codes")}
-        return {**found, "stretches": [asdict(s) for s in self.stretches], "seams": asdict(self.seams)}
-
-
-class SeamMeter:
-    """Collects steps from sample to sample: at the edges of blocks, and at some places inside them."""
-
-    def __init__(self) -> None:
-        self._last: NDArray[np.float32] | None = None
-        self._edges: list[NDArray[np.float32]] = []
-        self._inside: list[NDArray[np.float32]] = []
-
-    def hear(self, block: NDArray[np.float32]) -> None:
-        """One block ``[C, BLOCK]``."""
-        if self._last is not None:
-            self._edges.append(np.abs(block[:, 0] - self._last))
-        self._last = block[:, -1].copy()
-        steps = np.abs(np.diff(block, axis=1))  # steps[:, n - 1] ends in sample n
-        self._inside.append(steps[:, _EVERY - 1 :: _EVERY])
-
-    def seams(self) -> Seams:
-        """Of everything heard."""
-        if not self._edges:
-            return Seams(0.0, 0.0, 0.0, 0.0)
-        inside = np.stack(self._inside)  # [blocks, C, places]
-        places = np.quantile(inside, SEAM_QUANTILE, axis=(0, 1))
-        edge, everywhere = (float(np.quantile(steps, SEAM_QUANTILE)) for steps in (np.stack(self._edges), inside))
-        return Seams(edge, everywhere, float(places.min()), float(places.max()))
+        return {**found, "stretches": [asdict(s) for s in self.stretches], "seams": [asdict(s) for s in self.seams]}
 
 
 def listen(model: Playable, seed: int, seconds: float, window_s: float) -> Hour:
@@ -135,7 +94,8 @@ def listen(model: Playable, seed: int, seconds: float, window_s: float) -> Hour:
     """
     sounds = [decode_sound(model, CodeGrid(grid, model.sha256, 0, "")) for grid in model.training_grids]
     corpus = frames_of(sounds)
-    performance, listener, meter = Performance(model, seed), Listener(), SeamMeter()
+    performance, listener = Performance(model, seed), Listener()
+    meters = [SeamMeter(period) for period in (DEVICE_BLOCK, BLOCK, model.frames_per_column * BLOCK)]
     columns: list[NDArray[np.int16]] = []
     stretches, picture, took_s = [], [], 0.0
     left = round(seconds * SAMPLE_RATE / BLOCK)
@@ -148,8 +108,10 @@ def listen(model: Playable, seed: int, seconds: float, window_s: float) -> Hour:
         took_s += time.perf_counter() - began_s
         for block in blocks:
             listener.hear(block)
-            meter.hear(block)
-        sound = np.concatenate(blocks, axis=1).mean(axis=0)
+        whole = np.concatenate(blocks, axis=1)
+        for meter in meters:
+            meter.hear(whole)
+        sound = whole.mean(axis=0)
         reprimed = performance.voice.stream.reprimed - reprimed_before
         stretches.append(_stretch(sound, np.stack(columns[first:]), corpus, reprimed))
         picture.append(_by_second(sound, model))
@@ -158,7 +120,7 @@ def listen(model: Playable, seed: int, seconds: float, window_s: float) -> Hour:
     return Hour(
         seconds=seconds,
         stretches=tuple(stretches),
-        seams=meter.seams(),
+        seams=tuple(meter.seams() for meter in meters),
         peak=listener.peak,
         not_finite=listener.not_finite,
         silence_s=listener.longest_silence_s,
@@ -206,8 +168,6 @@ def _by_second(sound: Sound, model: Playable) -> NDArray[np.float32]:
 
 def markdown(machine: Mapping[str, Any], model: Playable, seed: int, window_s: float, found: Hour) -> str:
     """Machine, figures and the table of stretches, for ``docs/quality.md``."""
-    seams = found.seams
-    reached = "ok" if seams.apart_percent <= SEAM_BAR_PERCENT else "NOT"
     lines = [f"- {name}: {value}" for name, value in machine.items()]
     lines += [
         f"- model: {model.name}, seed {seed}, {found.seconds / 60.0:.0f} minutes, "
@@ -215,10 +175,11 @@ def markdown(machine: Mapping[str, Any], model: Playable, seed: int, window_s: f
         f"- peak {found.peak:.2f}, samples that are not finite: {found.not_finite}",
         f"- longest silence {found.silence_s:.1f} s, exact repetition {found.repetition_s:.1f} s, "
         f"exact copy of a recording {found.copy_s:.1f} s",
-        f"- |x[n]-x[n-1]|, 99.9th percentile: {seams.edge:.5f} at the edges of blocks, {seams.inside:.5f} inside: "
-        f"{seams.apart_percent:.1f} % apart (at most {SEAM_BAR_PERCENT:g} %: {reached}; single places inside go from "
-        f"{seams.least:.5f} to {seams.most:.5f})",
         f"- recordings of the corpus are {found.corpus_apart_db:.1f} dB from each other's nearest frames",
+        "",
+        "| step from sample to sample | at edges | inside | apart | sixteenths of a block | beside | apart | at most |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_seam_row(seams) for seams in found.seams),
         "",
         "| minutes | level | entropy, bits | different columns | Fréchet to the corpus | nearest frame | begun anew |",
         "|---|---|---|---|---|---|---|",
@@ -231,6 +192,16 @@ def markdown(machine: Mapping[str, Any], model: Playable, seed: int, window_s: f
             f"| {s.different} of {s.columns} | {s.frechet:.1f} | {s.nearest_db:.1f} dB | {s.reprimed} |"
         )
     return "\n".join(lines)
+
+
+def _seam_row(s: Seams) -> str:
+    """One row of the table of seams: the bar is on everything inside, and what is beside says what the edge does."""
+    words = ["ok" if abs(apart) <= SEAM_BAR_PERCENT else "NOT" for apart in (s.apart_percent, s.beside_percent)]
+    return (
+        f"| edges every {s.period} samples | {s.edge:.4f} | {s.inside:.4f} | {s.apart_percent:+.1f} % {words[0]} "
+        f"| {s.least:.4f} to {s.most:.4f} | {s.beside:.4f} | {s.beside_percent:+.1f} % {words[1]} "
+        f"| {SEAM_BAR_PERCENT:g} % |"
+    )
 
 
 @click.command(
