@@ -23,7 +23,17 @@ from distill_live.audio.files import read_audio
 from distill_live.audio.mel import log_mel
 from distill_live.cli.bench.offline import Listener
 from distill_live.cli.quality.editing import Edited, edited
-from distill_live.cli.quality.measures import RATE, Distances, Frames, Sound, distances, frames_of, frechet, nearest_db
+from distill_live.cli.quality.measures import (
+    RATE,
+    Distances,
+    Frames,
+    Sound,
+    distances,
+    frames_of,
+    frechet,
+    nearest_db,
+    novelty_words,
+)
 from distill_live.codec.config import DEAD_SHARE
 from distill_live.engine.performance import BLOCK, Performance
 from distill_live.models.playable import Playable
@@ -84,16 +94,7 @@ class Played:
     @property
     def novelty(self) -> str:
         """Where its sounds stand between copying and leaving the corpus, in words."""
-        low, high = self.training_apart_db, self.held_out_db
-        if high is None or not np.isfinite(low):
-            return f"{self.to_training_db:.1f} dB from its corpus; too few recordings to say what is usual"
-        low, high = min(low, high), max(low, high)
-        if self.to_training_db < low:
-            share = 100.0 * (1.0 - self.to_training_db / max(low, 1e-9))
-            return f"copies: {share:.0f} % nearer to single moments of the corpus than its recordings are to each other"
-        if self.to_training_db > high:
-            return "leaves the corpus: further from it than recordings that were held out"
-        return "new: as far from the corpus as its own recordings are from each other"
+        return novelty_words(self.to_training_db, self.training_apart_db, self.held_out_db)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Verdict:
     use: list[LevelUse]
     corpus_use: list[LevelUse]
     edited: Edited
-    bits: dict[str, list[float]]
+    bits: dict[str, Any]
     played: Played
     pairs: list[tuple[Sound, Sound]] = field(repr=False)
     sound: Sound = field(repr=False)
@@ -212,12 +213,13 @@ def level_use(model: Playable, grids: Sequence[NDArray[np.int16]]) -> list[Level
     return found
 
 
-def _bits(model: Playable, grids: Sequence[NDArray[np.int16]]) -> dict[str, list[float]]:
+def _bits(model: Playable, grids: Sequence[NDArray[np.int16]]) -> dict[str, Any]:
     """Bits per code per level: the prior's and the counting baselines', as training measured them, and contexts'."""
     measured = model.metadata.get("training", {}).get("memorisation", {})
     contexts = ContextCounts(model.training_grids, model.codebook_size).bits(grids)
     names = ("held_out_bits", "unigram_bits", "bigram_bits")
-    return {**{name: measured.get(name, []) for name in names}, "context_bits": [float(b) for b in contexts]}
+    counted = {"context_bits": [float(b) for b in contexts], "columns": sum(len(grid) for grid in grids)}
+    return {**{name: measured.get(name, []) for name in names}, **counted}
 
 
 @dataclass(frozen=True)

@@ -200,3 +200,22 @@ def _nearest(ours: Floats, theirs: Floats, left_out: NDArray[np.bool_] | None) -
 
 def _some(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return np.arange(count) if count <= MOST_FRAMES else rng.permutation(count)[:MOST_FRAMES]
+
+
+def novelty_words(own_db: float, apart_db: float, held_out_db: float | None) -> str:
+    """Where sounds stand between copying and leaving a corpus, in words.
+
+    Args:
+        own_db: mean distance of their frames to the nearest training frame.
+        apart_db: of training frames to those of other recordings; not finite where there is one alone.
+        held_out_db: of held-out frames to training frames; None without any.
+    """
+    if held_out_db is None or not np.isfinite(apart_db):
+        return f"{own_db:.1f} dB from its corpus; too few recordings to say what is usual"
+    low, high = min(apart_db, held_out_db), max(apart_db, held_out_db)
+    if own_db < low:
+        share = 100.0 * (1.0 - own_db / max(low, 1e-9))
+        return f"copies: {share:.0f} % nearer to single moments of the corpus than its recordings are to each other"
+    if own_db > high:
+        return "leaves the corpus: further from it than recordings that were held out"
+    return "new: as far from the corpus as its own recordings are from each other"

@@ -11,7 +11,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,27 +23,15 @@ from distill_live.cli.bench.playing import distill
 from distill_live.cli.bench.training import run_program
 from distill_live.cli.durations import parse_duration
 from distill_live.cli.quality.candidates import CANDIDATES, DEFAULT, candidate
+from distill_live.cli.quality.tables import Trial, markdown
 from distill_live.errors import UsageError
 from distill_live.training.material import END
 
 SCRIPT: Final = "bench_quality"
 SCREEN_S: Final = 60.0
 FINALISTS: Final = 2
-BARS: Final = {"beats": (1.9, 5.5, 10.0), "drones": (2.6, 9.0, 12.0)}  # mrstft, mel dB, lsd dB: issue 4
 RATE: Final = 48000
 HOP: Final = 512
-USE_BARS: Final = (80.0, 50.0)  # % of the codes of level 0, and of every level
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One training and what came of it."""
-
-    corpus: str
-    candidate: str
-    seed: int
-    budget_s: float
-    verdict: dict[str, Any]
 
 
 @click.command(
@@ -182,112 +169,6 @@ def _judged(path: Path, corpus: Path, others: Path | None, seed: int, pictures: 
         draw_played(pictures / f"{path.stem}-played.png", found.sound, found.codes, model.level_names)
         draw_curves(pictures / f"{path.stem}-curves.png", model.metadata["curves"])
     return verdict
-
-
-# ------------------------------------------------------------------ what was found
-
-
-def markdown(machine: dict[str, Any], trials: Sequence[Trial]) -> str:
-    """Machine and tables, for ``docs/quality.md``."""
-    lines = [f"- {name}: {value}" for name, value in machine.items()]
-    lines += ["", "Recordings held out, through codes and the streaming vocoder (lower is better):", ""]
-    lines += _table(
-        "corpus, candidate, seed, s | mrstft | mel dB | lsd dB | centroid | level | ViSQOL | silence: all three | bar",
-        [row for trial in trials for row in _reconstruction_rows(trial)],
-    )
-    lines += ["", "Codes in use on them and on the whole corpus, per level, and bits per code held out:", ""]
-    lines += _table(
-        "corpus, candidate, seed | used % | perplexity | corpus used % | bar | prior | unigram | bigram | contexts "
-        "| load %",
-        [_codes_row(trial) for trial in trials],
-    )
-    lines += ["", "Each level alone, and swapped (log-mels of the same recordings):", ""]
-    lines += _table(
-        "corpus, candidate, seed | mel dB: silence | each level alone | the first 2, 3.. | swapped from level 1, 2..: "
-        "changed dB | off the corpus dB | roughness % | jumps dB",
-        [_edited_row(trial) for trial in trials],
-    )
-    lines += ["", "A minute of its own:", ""]
-    lines += _table(
-        "corpus, candidate, seed | Fréchet to training, held out | nearest training frame dB | usual dB | copy s "
-        "(usual) | silence s | what it does",
-        [_played_row(trial) for trial in trials],
-    )
-    return "\n".join(lines)
-
-
-def _table(head: str, rows: Sequence[str]) -> list[str]:
-    columns = head.count("|") + 1
-    return [f"| {head} |", "|" + "---|" * columns, *rows]
-
-
-def _reconstruction_rows(trial: Trial) -> list[str]:
-    name = f"{trial.corpus}, {trial.candidate}, {trial.seed}, {trial.budget_s:.0f}"
-    rows = [_reconstruction_row(name, trial.corpus, trial.verdict["reconstruction"])]
-    if others := trial.verdict.get("others"):
-        rows.append(_reconstruction_row(f"{name}, on {others['folder']}", others["folder"], others))
-    return rows
-
-
-def _reconstruction_row(name: str, judged_on: str, found: dict[str, Any]) -> str:
-    d, none = found["distances"], found["silence"]
-    bars = BARS.get(judged_on)
-    reached = (
-        ""
-        if bars is None
-        else _word(all(d[key] <= bar for key, bar in zip(("mrstft", "mel_db", "lsd_db"), bars, strict=True)))
-    )
-    score = "" if found["visqol"] is None else f"{found['visqol']:.2f}"
-    silence = f"{none['mrstft']:.2f}, {none['mel_db']:.1f}, {none['lsd_db']:.1f}"
-    return (
-        f"| {name} | {d['mrstft']:.2f} | {d['mel_db']:.1f} | {d['lsd_db']:.1f} "
-        f"| {d['centroid_percent']:.0f} % | {d['level_db']:+.1f} dB | {score} | {silence} | {reached} |"
-    )
-
-
-def _codes_row(trial: Trial) -> str:
-    use, bits = trial.verdict["use"], trial.verdict["bits"]
-    corpus_use = [level["used_percent"] for level in trial.verdict["corpus_use"]]
-    reached = corpus_use[0] >= USE_BARS[0] and min(corpus_use) >= USE_BARS[1]
-    return (
-        f"| {trial.corpus}, {trial.candidate}, {trial.seed} | {_row([u['used_percent'] for u in use], 0)} "
-        f"| {_row([u['perplexity'] for u in use], 0)} | {_row(corpus_use, 0)} | {_word(reached)} "
-        f"| {_row(bits['held_out_bits'])} | {_row(bits['unigram_bits'])} "
-        f"| {_row(bits['bigram_bits'])} | {_row(bits['context_bits'])} "
-        f"| {trial.verdict['played']['real_time_percent']:.0f} |"
-    )
-
-
-def _edited_row(trial: Trial) -> str:
-    found = trial.verdict["edited"]
-    single = _row([one["mel_db"] for one in found["alone"] if len(one["levels"]) == 1])
-    first = _row([one["mel_db"] for one in found["alone"] if len(one["levels"]) > 1])
-    keys = ("changed_db", "off_db", "roughness_percent", "jump_db")
-    swaps = [_row([s[key] for s in found["swapped"]], 0 if key == "roughness_percent" else 2) for key in keys]
-    cells = [_row([found["silence_db"]]), single, first, *swaps]
-    return f"| {trial.corpus}, {trial.candidate}, {trial.seed} | {' | '.join(cell or '-' for cell in cells)} |"
-
-
-def _row(values: Sequence[float], digits: int = 2) -> str:
-    return " ".join(f"{value:.{digits}f}" for value in values if np.isfinite(value))
-
-
-def _played_row(trial: Trial) -> str:
-    p = trial.verdict["played"]
-
-    def or_none(value: float | None) -> str:
-        return "-" if value is None or not np.isfinite(value) else f"{value:.1f}"
-
-    return (
-        f"| {trial.corpus}, {trial.candidate}, {trial.seed} | {p['frechet_training']:.1f}, "
-        f"{or_none(p['frechet_held_out'])} | {p['to_training_db']:.1f} | {or_none(p['training_apart_db'])} to "
-        f"{or_none(p['held_out_db'])} | {p['longest_copy_s']:.1f} ({or_none(p['held_out_copy_s'])}) "
-        f"| {p['longest_silence_s']:.1f} | {trial.verdict['novelty']} |"
-    )
-
-
-def _word(reached: bool) -> str:
-    return "ok" if reached else "NOT"
 
 
 def main() -> int:

@@ -73,6 +73,9 @@ class SeamMeter:
         if self._rest is None:
             heard = np.concatenate([heard[:, :1], heard], axis=1)  # nothing is known before the first sample
         blocks = (heard.shape[1] - 1) // self.period
+        if not blocks:
+            self._rest = heard
+            return
         steps = np.abs(np.diff(heard[:, : blocks * self.period + 1], axis=1)).reshape(len(sound), blocks, self.period)
         self._rest = heard[:, blocks * self.period :]
         bins = np.minimum(steps / np.float32(_RESOLUTION), _BINS - 1).astype(np.int32)

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from distill_live.audio.split import cut_tail
 from distill_live.cli.quality.candidates import CANDIDATES, candidate
 from distill_live.cli.quality.judge import Played
-from distill_live.cli.quality.run import Trial, best_of, command, held_out_files, markdown
+from distill_live.cli.quality.run import best_of, command, held_out_files
+from distill_live.cli.quality.tables import Trial, markdown, mean_of
 from distill_live.errors import UsageError
 from distill_live.training.options import TrainOptions
 
@@ -33,7 +34,8 @@ def verdict(mrstft: float = 1.5, mel_db: float = 4.0, used: float = 90.0) -> dic
             ],
             "swapped": [{"first": 1, "changed_db": 3.0, "off_db": -0.5, "roughness_percent": 120.0, "jump_db": 0.25}],
         },
-        "bits": {name: [2.5] for name in ("held_out_bits", "unigram_bits", "bigram_bits", "context_bits")},
+        "bits": {name: [2.5] for name in ("held_out_bits", "unigram_bits", "bigram_bits", "context_bits")}
+        | {"columns": 100},
         "played": {
             "frechet_training": 20.0,
             "frechet_held_out": None,
@@ -80,6 +82,32 @@ def test_the_tables_have_a_row_for_each_training_and_say_whether_the_bar_is_reac
     assert sum(line.startswith("| tabla, default, 2") for line in text.splitlines()) == 4
     for line in text.splitlines():
         assert "nan" not in line
+
+
+def bits(own: float, bigram: float, columns: int) -> dict[str, Any]:
+    found = {"held_out_bits": [own], "unigram_bits": [5.0], "bigram_bits": [bigram], "context_bits": [own]}
+    return {"bits": {**found, "columns": columns}}
+
+
+def test_several_splits_have_a_mean_in_which_every_code_counts_the_same():
+    trials = [
+        Trial("beats", "default", 1, 300.0, verdict(mel_db=4.0) | bits(3.0, 2.9, 100)),
+        Trial("beats", "default", 2, 300.0, verdict(mel_db=5.0) | bits(2.0, 3.0, 300)),
+        Trial("tabla", "default", 1, 300.0, verdict()),
+    ]
+    lines = markdown({}, trials).splitlines()
+    means = [line for line in lines if "mean of 2" in line]
+    assert len(means) == 4
+    assert means[0].startswith("| beats, default, mean of 2, 300 | 1.50 | 4.5 | 5.0 ")
+    assert "| 2.25 | 5.00 | 2.98 | 2.25 | ok |" in means[1]
+    assert "| 3.00 | 5.00 | 2.90 | 3.00 | NOT |" in next(
+        line for line in lines if line.startswith("| beats, default, 1 | 90")
+    )
+
+
+def test_what_one_of_them_lacks_the_mean_lacks():
+    assert mean_of([{"a": 1.0, "b": None}, {"a": None, "b": None}]) == {"a": None, "b": None}
+    assert mean_of([1.0, 4.0], [3, 1]) == 1.75
 
 
 def test_levels_alone_and_swaps_have_a_row_each_and_codes_a_bar():
