@@ -60,34 +60,44 @@ class Source:
     level: int
 
 
-Order = tuple[Source, ...]
+@dataclass(frozen=True)
+class Order:
+    """Context codes, most telling first; whether rows are told apart before the first, or counted all together."""
+
+    sources: tuple[Source, ...]
+    by_row: bool
 
 
 @lru_cache(maxsize=64)
 def own_past(level: int, _levels: int) -> Order:
     """First what was at the same place, then the coarser codes, then what was before that.
 
-    >>> [(s.back, s.below, s.level) for s in own_past(0, 3)[:3]], [(s.back, s.level) for s in own_past(1, 3)[:3]]
-    ([(1, 0, 0), (0, 1, 0), (2, 0, 0)], [(1, 1), (0, 0), (1, 0)])
+    >>> [(s.back, s.below, s.level) for s in own_past(0, 3).sources[:3]]
+    [(1, 0, 0), (0, 1, 0), (2, 0, 0)]
+    >>> [(s.back, s.level) for s in own_past(1, 3).sources[:3]]
+    [(1, 1), (0, 0), (1, 0)]
     """
     if level == 0:
         found = [Source(1, 0, 0), Source(0, 1, 0), *(Source(back, 0, 0) for back in range(2, PAST + 1))]
     else:
         coarser = [Source(back, 0, coarse) for coarse in range(level - 1, -1, -1) for back in (0, 1)]
         found = [Source(1, 0, level), *coarser, Source(2, 0, level)]
-    return tuple(found[:DEPTH])
+    return Order(tuple(found[:DEPTH]), by_row=True)
 
 
 @lru_cache(maxsize=64)
 def last_column(level: int, levels: int) -> Order:
     """For the coarsest level the column before it, coarse to fine; for the others no more than their last code.
 
-    >>> [(s.back, s.level) for s in last_column(0, 3)], [(s.back, s.level) for s in last_column(2, 3)]
+    What follows what in one row follows in others too, and with many rows each has seen little by itself.
+
+    >>> [(s.back, s.level) for s in last_column(0, 3).sources], [(s.back, s.level) for s in last_column(2, 3).sources]
     ([(1, 0), (1, 1), (1, 2), (2, 0)], [(1, 2)])
     """
     if level:
-        return (Source(1, 0, level),)
-    return (*(Source(1, 0, other) for other in range(levels)), Source(2, 0, 0))[:DEPTH]
+        return Order((Source(1, 0, level),), by_row=False)
+    found = (*(Source(1, 0, other) for other in range(levels)), Source(2, 0, 0))
+    return Order(found[:DEPTH], by_row=False)
 
 
 ORDERS: Final = (own_past, last_column)
@@ -102,9 +112,10 @@ def hashed(history: Sequence[Codes], order: Order) -> list[Hashes]:
         order: of the level of the places.
     """
     W, H = history[0].shape[:2]
-    now = np.broadcast_to(np.arange(H, dtype=np.uint64) * _FACTOR + _FIRST, (W, H))
+    rows = np.arange(H, dtype=np.uint64) if order.by_row else np.zeros(H, np.uint64)
+    now = np.broadcast_to(rows * _FACTOR + _FIRST, (W, H))
     found = [np.zeros((W, H), np.uint64)]  # the empty context is that of all rows
-    for source in order:
+    for source in order.sources:
         codes = np.full((W, H), BEGIN, np.int64)
         if source.back < len(history):
             codes[:, source.below :] = history[source.back][:, : H - source.below, source.level]
@@ -123,9 +134,9 @@ def place_hashes(history: Sequence[Columns], row: int, order: Order) -> list[np.
     >>> place_hashes([column, before], 1, order) == [h[0, 1] for h in hashed([column[None], before[None]], order)]
     True
     """
-    now = (row * int(_FACTOR) + int(_FIRST)) & _WORD
+    now = ((row if order.by_row else 0) * int(_FACTOR) + int(_FIRST)) & _WORD
     found = [np.uint64(0)]
-    for source in order:
+    for source in order.sources:
         inside = source.back < len(history) and row >= source.below
         code = int(history[source.back][row - source.below, source.level]) if inside else BEGIN
         mixed = ((now ^ (code - BEGIN + 1)) * int(_FACTOR)) & _WORD
@@ -327,7 +338,7 @@ def some_of(grids: Sequence[Columns]) -> list[Columns]:
 
 
 def _tables(grids: Sequence[Columns], level: int, order: Order) -> list[Table]:
-    by_length: list[list[Hashes]] = [[] for _ in range(len(order) + 1)]
+    by_length: list[list[Hashes]] = [[] for _ in range(len(order.sources) + 1)]
     for grid in grids:
         for length, hashes in enumerate(hashed(history_of(grid), order)):
             by_length[length].append(hashes.ravel())

@@ -27,9 +27,9 @@ def walk(columns: int, seed: int, codebook_size: int = 5, levels: int = 2, rows:
 
 
 def context(grid: Any, w: int, row: int, order: Order, length: int) -> tuple[int, ...]:
-    """The codes of a context, read one by one; the row is part of every context but the empty one."""
-    found = [row] if length else []
-    for source in order[:length]:
+    """The codes of a context, read one by one; the row is part of every context but the empty one, where it counts."""
+    found = [row] if length and order.by_row else []
+    for source in order.sources[:length]:
         there = w - source.back >= 0 and row - source.below >= 0
         found.append(int(grid[w - source.back, row - source.below, source.level]) if there else BEGIN)
     return tuple(found)
@@ -44,7 +44,7 @@ def by_hand(counts: ContextCounts, grids: Any, grid: Any, w: int, row: int, leve
 def by_order(counts: ContextCounts, which: int, grids: Any, grid: Any, w: int, row: int, level: int) -> Any:
     found = np.full(counts.codebook_size, 1.0 / counts.codebook_size)
     order = ORDERS[which](level, grid.shape[2])
-    for length in range(len(order) + 1):
+    for length in range(len(order.sources) + 1):
         wanted = context(grid, w, row, order, length)
         seen: Counter[int] = Counter()
         for g in grids:
