@@ -36,7 +36,9 @@ def residual_kmeans(vectors: Tensor, levels: int, size: int, seed: int) -> tuple
 def reseeded(vectors: Tensor, books: Tensor) -> tuple[Tensor, list[int]]:
     """Codebooks ``[Q, K, D]`` whose unused codes stand where these vectors are furthest from their codes.
 
-    One after another, level by level: each goes to the residual that all codes of its level serve worst by then.
+    One after another: each goes to the residual that all codes of its level serve worst by then, if any is not served
+    exactly. Level by level: what a finer level has to serve, and what of it is unused, follows from the coarser ones as
+    they are by then.
 
     Args:
         vectors: ``[N, D]``, what the codes should serve.
@@ -51,12 +53,16 @@ def reseeded(vectors: Tensor, books: Tensor) -> tuple[Tensor, list[int]]:
     """
     found, moved, residual = books.clone(), [], vectors
     for level in found:
-        used = torch.bincount(_nearest(residual, level), minlength=len(level)) > 0
-        unused = (~used).nonzero()[:, 0].tolist()
-        for code in unused:
-            missed = (residual - level[_nearest(residual, level)]).square().sum(-1)
+        nearest = _nearest(residual, level)
+        used = torch.bincount(nearest, minlength=len(level)) > 0
+        missed = (residual - level[nearest]).square().sum(-1)
+        moved.append(0)
+        for code in (~used).nonzero()[:, 0].tolist():
+            if float(missed.max()) <= 0.0:
+                break
             level[code] = residual[missed.argmax()]
-        moved.append(len(unused))
+            missed = torch.minimum(missed, (residual - level[code]).square().sum(-1))
+            moved[-1] += 1
         residual = residual - level[_nearest(residual, level)]
     return found, moved
 

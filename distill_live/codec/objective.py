@@ -125,7 +125,7 @@ class CodecObjective:
 
     @torch.no_grad()
     def reseed_unused(self, mels: Sequence[Tensor], judged: Sequence[Tensor]) -> Reseeded | None:
-        """When learning is over: codes that no training recording speaks go to what the recordings miss most.
+        """Codes that no training recording speaks go to what the recordings miss most (``reseeded``).
 
         They serve what training makes of recordings (gains, mixtures), and so perhaps others of their kind: where those
         that are held out lose by it, everything stays as it was.
@@ -139,18 +139,21 @@ class CodecObjective:
         """
         if not judged or not self.has_codebooks:
             return None
+        was_training, quantizer = self.model.training, self.model.quantizer
+        before = {name: tensor.clone() for name, tensor in quantizer.state_dict().items()}
         self.model.eval()
-        quantizer, before = self.model.quantizer, self.model.codebooks()
         latents = torch.cat([latents_of_recording(self.model.encoder, mel.to(self.device)) for mel in mels])
-        books, moved = reseeded(latents.cpu(), torch.from_numpy(before.vectors.copy()))
+        books, moved = reseeded(latents.cpu(), torch.from_numpy(self.model.codebooks().vectors.copy()))
         if not any(moved):
+            self.model.train(was_training)
             return None
         error = self.held_out_error(judged)["mel_dB"]
         quantizer.load_codebooks(Codebooks(books.numpy()))
         after = self.held_out_error(judged)["mel_dB"]
         found = Reseeded(tuple(moved), error, after)
         if not found.kept:
-            quantizer.load_codebooks(before)
+            quantizer.load_state_dict(before)
+        self.model.train(was_training)
         return found
 
     def loss(self, mel: Tensor, progress: float = 0.0) -> tuple[Tensor, dict[str, float]]:

@@ -167,7 +167,7 @@ class _Run:
 
     def _reseeded(self, task: CodecTask, outcome: Outcome) -> Outcome:
         """Codes that nothing speaks go to what the recordings miss most; how far the codec comes then."""
-        found = task.reseed_unused()
+        found = task.reseed_unused() if self.team.leads else None
         self.team.follow(task.model)
         if found is None:
             return outcome
