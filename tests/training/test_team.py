@@ -83,7 +83,9 @@ def test_two_processes_learn_one_model(tmp_path):
 def test_one_that_fails_ends_them_all_with_its_sentence(tmp_path):
     """The second one waits for the first at that moment."""
     corpus, out = write_corpus(tmp_path / "tones"), tmp_path / "tones.distill"
-    WorkFolder(out).begin({"seed": 5}, "another corpus")
+    interrupted = WorkFolder(out)
+    interrupted.begin({"seed": 5}, "another corpus")
+    (interrupted.path / "codec.last.safetensors").touch()
     began_s = time.monotonic()
     done = torchrun("-m", "distill_live", "train", str(corpus), "--out", str(out), "--epochs", "1", "--threads", "1")
     assert done.returncode != 0
