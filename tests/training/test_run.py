@@ -16,6 +16,7 @@ from distill_live.models.file import read_model
 from distill_live.models.playable import load_playable
 from distill_live.models.transcode import decode_sound, encode_mel, encode_sound
 from distill_live.signals import StopFlag
+from distill_live.training import run
 from distill_live.training.codec_task import CodecTask
 from distill_live.training.options import PRESETS, TrainOptions
 from distill_live.training.progress import Event, Notice, Progress
@@ -95,9 +96,26 @@ def test_an_early_file_can_be_played_while_training_goes_on(corpus, tmp_path):
             played.append(load_playable(out))
 
     train_model(corpus, out, QUICK, on_event)
-    assert len(played) == 1
-    assert played[0].metadata["training"]["complete"] is False
-    assert played[0].sha256 != load_playable(out).sha256
+    assert len(played) == 2, "one with the first codes, one when the codec is done"
+    assert all(model.metadata["training"]["complete"] is False for model in played)
+    assert len(played[1].grids) >= len(played[0].grids)
+    assert len({load_playable(out).sha256, *(model.sha256 for model in played)}) == 3
+
+
+def test_early_files_become_better_and_cost_nothing_that_is_learned(corpus, tmp_path, monkeypatch):
+    options = TrainOptions(epochs=4, threads=1, seed=3)
+    train_model(corpus, tmp_path / "once.distill", options, lambda event: None)
+    monkeypatch.setattr(run, "EARLY_AGAIN_S", 0.0)
+    monkeypatch.setattr(run, "EARLY_SHARE", 1e9)
+    out, seen = tmp_path / "often.distill", []
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Notice) and event.data.get("early"):
+            seen.append(load_playable(out).sha256)
+
+    train_model(corpus, out, options, on_event)
+    assert len(set(seen)) == len(seen) >= 4, "one an epoch from the first codes on, and one when the codec is done"
+    assert same(out, tmp_path / "once.distill")
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corpus, trained, tmp_path):
