@@ -5,6 +5,8 @@ Seeded, so that the same corpus gives the same codebooks. Knows vectors only. Tr
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -33,31 +35,43 @@ def residual_kmeans(vectors: Tensor, levels: int, size: int, seed: int) -> tuple
     return torch.stack(centres), torch.stack(counts)
 
 
-def reseeded(vectors: Tensor, books: Tensor) -> tuple[Tensor, list[int]]:
-    """Codebooks ``[Q, K, D]`` whose unused codes stand where these vectors are furthest from their codes.
+def reseeded(vectors: Tensor, others: Tensor, books: Tensor, share: float) -> tuple[Tensor, list[int]]:
+    """Codebooks ``[Q, K, D]`` of which these vectors use at least a ``share`` of every level, where they can.
 
-    One after another, level by level: each goes to the residual that all codes of its level serve worst by then.
+    Where they use less, as many unused codes as are missing move, those first that ``others`` speak least. One after
+    another: each goes to the residual that all codes of its level serve worst by then, if any is not served exactly.
+    Level by level: what a finer level has to serve, and what of it is unused, follows from the coarser ones as they are
+    by then.
 
     Args:
         vectors: ``[N, D]``, what the codes should serve.
+        others: ``[M, D]``, what they serve besides.
         books: ``[Q, K, D]``; stay as they are.
+        share: 0 to 1.
 
     Returns:
         the codebooks, and how many codes of each level moved.
 
-    >>> books = torch.tensor([[[0.0], [1.0], [9.0]]])
-    >>> reseeded(torch.tensor([[0.1], [1.1], [3.0]]), books)[0].tolist()
-    [[[0.0], [1.0], [3.0]]]
+    >>> books = torch.tensor([[[0.0], [1.0], [9.0], [7.0]]])
+    >>> reseeded(torch.tensor([[0.1], [1.1], [3.0]]), torch.tensor([[9.0]]), books, 0.75)[0].tolist()
+    [[[0.0], [1.0], [9.0], [3.0]]]
     """
-    found, moved, residual = books.clone(), [], vectors
+    found, moved, residual, rest = books.clone(), [], vectors, others
     for level in found:
-        used = torch.bincount(_nearest(residual, level), minlength=len(level)) > 0
-        unused = (~used).nonzero()[:, 0].tolist()
-        for code in unused:
-            missed = (residual - level[_nearest(residual, level)]).square().sum(-1)
+        nearest = _nearest(residual, level)
+        used = torch.bincount(nearest, minlength=len(level)) > 0
+        missing = max(0, math.ceil(share * len(level)) - int(used.sum()))
+        spoken = torch.bincount(_nearest(rest, level), minlength=len(level))
+        unused = [code for code in spoken.argsort(stable=True).tolist() if not used[code]]
+        missed = (residual - level[nearest]).square().sum(-1)
+        moved.append(0)
+        for code in unused[:missing]:
+            if float(missed.max()) <= 0.0:
+                break
             level[code] = residual[missed.argmax()]
-        moved.append(len(unused))
-        residual = residual - level[_nearest(residual, level)]
+            missed = torch.minimum(missed, (residual - level[code]).square().sum(-1))
+            moved[-1] += 1
+        residual, rest = (left - level[_nearest(left, level)] for left in (residual, rest))
     return found, moved
 
 

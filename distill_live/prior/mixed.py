@@ -7,7 +7,7 @@ of two; Jelinek and Mercer, 1980). Training thread.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from distill_live.prior.markov import MarkovPrior
 from distill_live.prior.mixed_live import LiveMixedPrior, MixedConfig, MixedState
 from distill_live.prior.network import Prior, build_prior
 from distill_live.prior.shares import fitted_shares
+
+DOUBT: Final = 64.0  # as many columns in which both would do equally well: one recording says little about the next
 
 Floats = NDArray[np.float64]
 
@@ -70,11 +72,11 @@ class MixedPrior(Prior[MixedState]):
 def fitted_to(learned: Floats, counted: Floats) -> Floats:
     """The share of ``learned`` in the mixture that makes these codes likeliest, per level ``[Q]``; both ``[..., Q]``.
 
-    >>> fitted_to(np.array([[0.9], [0.1]]), np.array([[0.1], [0.1]])).round(1)
+    >>> fitted_to(np.full((999, 1), 0.9), np.full((999, 1), 0.1)).round(1)
     array([1.])
     """
     both = np.stack([learned, counted], axis=-1).reshape(-1, learned.shape[-1], 2)
-    return np.array([fitted_shares(both[:, level])[0] for level in range(both.shape[1])])
+    return np.array([fitted_shares(both[:, level], DOUBT)[0] for level in range(both.shape[1])])
 
 
 def mixed_bits(learned: Sequence[Floats], counted: Sequence[Floats]) -> Floats:

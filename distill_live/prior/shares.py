@@ -15,17 +15,21 @@ Floats = NDArray[np.float64]
 ROUNDS: Final = 50
 
 
-def fitted_shares(guesses: Floats) -> Floats:
+def fitted_shares(guesses: Floats, doubt: float = 0.0) -> Floats:
     """Shares ``[C]``, 1 together, of the mixture that makes what came likeliest.
 
     Args:
         guesses: ``[N, C]``, the probability that each of C models gave to each of N things that came.
+        doubt: of so many things more it is assumed that all models do equally well: few things say little about others.
 
     >>> fitted_shares(np.array([[0.9, 0.1], [0.1, 0.1]])).round(1)
     array([1., 0.])
+    >>> fitted_shares(np.array([[0.9, 0.1], [0.1, 0.1]]), doubt=2.0).round(1)
+    array([0.6, 0.4])
     """
     shares = np.full(guesses.shape[1], 1.0 / guesses.shape[1])
     for _ in range(ROUNDS):
         parts = guesses * shares
-        shares = (parts / np.maximum(parts.sum(axis=1, keepdims=True), 1e-300)).mean(axis=0)
+        taken = (parts / np.maximum(parts.sum(axis=1, keepdims=True), 1e-300)).sum(axis=0)
+        shares = (taken + doubt / len(shares)) / (len(guesses) + doubt)
     return np.asarray(shares)

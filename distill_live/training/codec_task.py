@@ -105,7 +105,8 @@ class CodecTask:
 
     def reseed_unused(self) -> Reseeded | None:
         """After the last step: codes that nothing speaks move, if what is held out does not lose by it."""
-        return self.objective.reseed_unused(self.mels, self.judged if self._judges_others else ())
+        judged = self.judged if self._judges_others else ()
+        return self.objective.reseed_unused(self.mels, judged, self.seed, BATCHES)
 
     def corpus_health(self) -> list[dict[str, Any]]:
         """How whole recordings, as they are, use the codebooks: what the model file says."""

@@ -4,9 +4,10 @@
 
     scan -> mels -> codec (about 3/4 of the time) -> codes of every recording -> prior -> model file
 
-A first playable file is written as soon as the codec has codes; the last one replaces it. What is interrupted lies in
-``NAME.distill.work/`` (``workdir.py``) and is resumed from there. One thread; signals are the caller's
-(``stopping.stop_on_signals``).
+A first playable file is written as soon as the codec has codes, better ones from time to time and when the codec is
+done; the last one replaces them. Whoever plays it meanwhile crosses over (``engine.loader`` watches the file). What is
+interrupted lies in ``NAME.distill.work/`` (``workdir.py``) and is resumed from there. One thread; signals are the
+caller's (``stopping.stop_on_signals``).
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ from distill_live.training.workdir import WorkFolder, fingerprint
 
 CODEC_SHARE: Final = 0.75  # of what is left after scanning: a minute of sound taught the prior all it can in 10 s
 FINISH_SHARE: Final = 0.05  # kept for measuring and saving
-EARLY_FRAMES: Final = 6_000  # of the corpus are encoded for the early model
+EARLY_FRAMES: Final = 6_000  # of the corpus are encoded for an early model
+EARLY_AGAIN_S: Final = 45.0  # at least, until a better one
+EARLY_SHARE: Final = 0.05  # of the time may be spent on them
 PRIOR_SEED: Final = 1_000
 
 
@@ -105,7 +108,8 @@ class _Run:
         self.work = WorkFolder(out)
         self.on_event = on_event
         self.log: ProgressLog | _Plain = _Plain(on_event)
-        self.early_saved = False
+        self._early_at_s = 0.0  # of the clock: no early model before
+        self._early = 0
         self.device = training_device(options.device)
 
     def everything(self) -> Trained:
@@ -114,6 +118,9 @@ class _Run:
         if codec.reason == "interrupted":
             return self._stopped_early(task, material, codec) if self.team.leads else self._followed(codec)
         grids = encode_corpus(task.model, material)
+        if self.team.leads and self.out_is_free:
+            self._save_sketch(task, material, grids)
+            self._say_early()
         chosen = self._prior(grids, task.model.config.codebook_size)
         return self._finish(task, material, grids, chosen, codec) if self.team.leads else self._followed(codec)
 
@@ -158,7 +165,7 @@ class _Run:
         if self.options.preset is not None and not self.options.resume and self.team.leads:
             self._estimate(task, material)
         limits = Limits(self.options.epochs, self._deadline(CODEC_SHARE), self.options.codec_steps)
-        loop = self._loop(task, limits, lambda: self._save_early(task, material))
+        loop = self._loop(task, limits, lambda: self._save_early(task, material, limits))
         outcome = loop.run()
         if not task.objective.has_codebooks:
             task.set_codebooks(loop.step)
@@ -167,7 +174,7 @@ class _Run:
 
     def _reseeded(self, task: CodecTask, outcome: Outcome) -> Outcome:
         """Codes that nothing speaks go to what the recordings miss most; how far the codec comes then."""
-        found = task.reseed_unused()
+        found = task.reseed_unused() if self.team.leads else None
         self.team.follow(task.model)
         if found is None:
             return outcome
@@ -193,25 +200,36 @@ class _Run:
             self._say("report", task.name, f"resumed the {task.name} at step {loop.step}", step=loop.step)
         return loop
 
-    def _save_early(self, task: CodecTask, material: Material) -> None:
-        """A playable file as soon as there are codes, unless somebody's model would be lost for it."""
-        if self.early_saved or not self.out_is_free or not task.objective.has_codebooks:
-            return
-        self.early_saved = True
-        self._save_sketch(task, material)
-        self._say("report", "codec", f"{self.out} can be played already", path=str(self.out), early=True)
+    def _save_early(self, task: CodecTask, material: Material, limits: Limits) -> None:
+        """A playable file as soon as there are codes, and again when it is better, unless a model would be lost for it.
 
-    def _save_sketch(self, task: CodecTask, material: Material) -> str:
-        """What there is, with a part of the corpus and a prior that has counted its codes."""
-        grids = encode_corpus(task.model, material, EARLY_FRAMES)
+        The last one comes when the codec is done; shortly before, none is worth the time.
+        """
+        now_s, left_s = time.monotonic(), limits.left_s()
+        nearly_done = self._early > 0 and left_s is not None and left_s < EARLY_AGAIN_S
+        if not self.out_is_free or not task.objective.has_codebooks or now_s < self._early_at_s or nearly_done:
+            return
+        self._save_sketch(task, material, encode_corpus(task.model, material, EARLY_FRAMES))
+        self._say_early()
+        took_s = time.monotonic() - now_s
+        self._early_at_s = now_s + took_s + max(EARLY_AGAIN_S, took_s / EARLY_SHARE)
+
+    def _save_sketch(self, task: CodecTask, material: Material, grids: tuple[SavedGrid, ...]) -> str:
+        """What there is, with (a part of) the corpus and a prior that has counted its codes."""
         prior = counting(prior_data(grids), task.model.config.codebook_size, 0).prior
         training = {**self._facts(material), "complete": False}
         sha256 = save_learned(self.out, task.model, prior, grids, Learned(training=training))
         task.model.train()
         return sha256
 
+    def _say_early(self) -> None:
+        self._early += 1
+        text = "can be played already" if self._early == 1 else "has become better; what plays it goes over to it"
+        self._say("report", "codec", f"{self.out} {text}", path=str(self.out), early=True)
+
     def _stopped_early(self, task: CodecTask, material: Material, codec: Outcome) -> Trained:
-        sha256 = self._save_sketch(task, material) if self.out_is_free else None
+        grids = encode_corpus(task.model, material, EARLY_FRAMES)
+        sha256 = self._save_sketch(task, material, grids) if self.out_is_free else None
         text = f"stopped after {codec.steps} steps; --resume goes on from there"
         if sha256:
             text += f"; {self.out} can be played, with a prior that only counts"

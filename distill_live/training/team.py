@@ -95,9 +95,9 @@ class Team:
 
         Gloo's threads outlive the group, and one that lets go of a tensor only while the interpreter ends takes the
         process down ("terminate called without an active exception", 1 in 20 on a busy machine): they get time before.
+        Nobody waits for the others here: one that has failed must end, or ``torchrun`` would not notice.
         """
         if self.size > 1 and torch.distributed.is_initialized():
-            torch.distributed.barrier()
             torch.distributed.destroy_process_group()
             time.sleep(_LETTING_GO_S)
 

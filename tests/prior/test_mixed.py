@@ -25,21 +25,25 @@ def bits(shares: Any, a: Any, b: Any) -> Any:
 @given(st.integers(0, 100))
 @settings(max_examples=20)
 def test_no_other_share_needs_fewer_bits(seed: int):
-    a, b = probabilities(seed), probabilities(seed + 1000)
+    a, b = probabilities(seed, 20_000), probabilities(seed + 1000, 20_000)
     best = bits(fitted_to(a, b), a, b)
     for share in np.linspace(0.0, 1.0, 21):
         assert (best <= bits(share, a, b) + 1e-3).all()
 
 
-def test_who_is_always_right_gets_everything():
-    right, wrong = np.full((50, 1), 0.9), np.full((50, 1), 0.1)
-    assert fitted_to(right, wrong)[0] == pytest.approx(1.0, abs=1e-3)
-    assert fitted_to(wrong, right)[0] == pytest.approx(0.0, abs=1e-3)
+def test_who_is_always_right_gets_everything_when_that_is_sure():
+    right, wrong = np.full((20_000, 1), 0.9), np.full((20_000, 1), 0.1)
+    assert fitted_to(right, wrong)[0] == pytest.approx(1.0, abs=2e-3)
+    assert fitted_to(wrong, right)[0] == pytest.approx(0.0, abs=2e-3)
+    shares = [fitted_to(right[:columns], wrong[:columns])[0] for columns in (1, 50, 500, 5000)]
+    assert shares == sorted(shares)
+    assert 0.5 < shares[0] < 0.52
+    assert shares[1] < 0.9, "50 columns, two seconds, of one recording"
 
 
 def test_bits_are_measured_with_shares_of_other_recordings():
     """Where recordings contradict each other, a share fitted to the others is the wrong one, and it shows."""
-    right, wrong = np.full((50, 1), 0.9), np.full((50, 1), 0.1)
+    right, wrong = np.full((5000, 1), 0.9), np.full((5000, 1), 0.1)
     honest = mixed_bits([right, wrong], [wrong, right])
     assert honest[0] == pytest.approx(-np.log2(0.1), abs=0.1)
     assert mixed_bits([right, right], [wrong, wrong])[0] == pytest.approx(-np.log2(0.9), abs=0.01)

@@ -69,7 +69,9 @@ def test_a_kind_that_was_asked_for_is_given_and_learns(data, kind):
 
 def test_both_together_are_kept_where_each_knows_what_the_other_does_not(strangers):
     """What has learnt knows level 0 of what is held out, which was never counted; what was counted knows level 1."""
-    held_out = tuple(np.stack([np.full((150, 1), 5), np.full((150, 1), 1)], axis=-1).astype(np.int16) for _ in range(2))
+    held_out = tuple(
+        np.stack([np.full((1500, 1), 5), np.full((1500, 1), 1)], axis=-1).astype(np.int16) for _ in range(2)
+    )
 
     def learn_level_0(task: Any) -> Outcome:
         biases = torch.zeros(1, 2, K)

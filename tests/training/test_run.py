@@ -10,11 +10,14 @@ import pytest
 import soundfile
 import torch
 
+from distill_live.codec.objective import Reseeded
 from distill_live.errors import CorpusError, DistillError, TrainingError, UsageError
 from distill_live.models.file import read_model
 from distill_live.models.playable import load_playable
 from distill_live.models.transcode import decode_sound, encode_mel, encode_sound
 from distill_live.signals import StopFlag
+from distill_live.training import run
+from distill_live.training.codec_task import CodecTask
 from distill_live.training.options import PRESETS, TrainOptions
 from distill_live.training.progress import Event, Notice, Progress
 from distill_live.training.retrain import Course, add_recordings, retrain_prior
@@ -93,9 +96,26 @@ def test_an_early_file_can_be_played_while_training_goes_on(corpus, tmp_path):
             played.append(load_playable(out))
 
     train_model(corpus, out, QUICK, on_event)
-    assert len(played) == 1
-    assert played[0].metadata["training"]["complete"] is False
-    assert played[0].sha256 != load_playable(out).sha256
+    assert len(played) == 2, "one with the first codes, one when the codec is done"
+    assert all(model.metadata["training"]["complete"] is False for model in played)
+    assert len(played[1].grids) >= len(played[0].grids)
+    assert len({load_playable(out).sha256, *(model.sha256 for model in played)}) == 3
+
+
+def test_early_files_become_better_and_cost_nothing_that_is_learned(corpus, tmp_path, monkeypatch):
+    options = TrainOptions(epochs=4, threads=1, seed=3)
+    train_model(corpus, tmp_path / "once.distill", options, lambda event: None)
+    monkeypatch.setattr(run, "EARLY_AGAIN_S", 0.0)
+    monkeypatch.setattr(run, "EARLY_SHARE", 1e9)
+    out, seen = tmp_path / "often.distill", []
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Notice) and event.data.get("early"):
+            seen.append(load_playable(out).sha256)
+
+    train_model(corpus, out, options, on_event)
+    assert len(set(seen)) == len(seen) >= 4, "one an epoch from the first codes on, and one when the codec is done"
+    assert same(out, tmp_path / "once.distill")
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corpus, trained, tmp_path):
@@ -115,6 +135,33 @@ def test_an_interrupted_run_resumes_to_the_same_weights(corpus, trained, tmp_pat
     resumed = train_model(corpus, out, TrainOptions(epochs=1, threads=1, seed=3, resume=True), lambda event: None)
     assert not resumed.interrupted
     assert same(out, trained[0])
+
+
+@pytest.mark.parametrize(
+    ("after_db", "word"), [(4.5, "moved to what the recordings miss"), (9.5, "left where they are")]
+)
+def test_codes_that_no_recording_uses_are_looked_after_when_the_codec_is_done(
+    corpus, tmp_path, monkeypatch, after_db, word
+):
+    asked = []
+
+    def fake(task: CodecTask) -> Reseeded:
+        asked.append(task)
+        return Reseeded((2, 0, 1), 9.0, after_db)
+
+    monkeypatch.setattr(CodecTask, "reseed_unused", fake)
+    events: list[Event] = []
+    trained = train_model(corpus, tmp_path / "a.distill", QUICK, events.append)
+    said = [e for e in events if isinstance(e, Notice) and "codes that no recording uses: 3" in e.text]
+    assert len(asked) == len(said) == 1
+    assert word in said[0].text
+    assert (trained.report["held_out_db"] == after_db) == (after_db < 9.0)
+
+
+def test_an_interrupted_codec_is_left_as_it_is(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(CodecTask, "reseed_unused", lambda task: pytest.fail("asked"))
+    flag = StopFlag()
+    train_model(corpus, tmp_path / "a.distill", QUICK, stop_after(flag, "codec", 2), flag)
 
 
 def interrupted(corpus: Path, out: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 
 from distill_live.models.playable import load_playable
 from distill_live.training.team import ALONE, Team
+from distill_live.training.workdir import WorkFolder
 from tests.training.sounds import write_corpus
 from tests.training.toy import LineTask
 
@@ -75,6 +77,20 @@ def test_two_processes_learn_one_model(tmp_path):
         (sum(losses) / 2).backward()
         by_hand.optimizer.step()
     assert by_hand.weights() == pytest.approx(first[0], abs=1e-4)
+
+
+@pytest.mark.e2e
+def test_one_that_fails_ends_them_all_with_its_sentence(tmp_path):
+    """The second one waits for the first at that moment."""
+    corpus, out = write_corpus(tmp_path / "tones"), tmp_path / "tones.distill"
+    interrupted = WorkFolder(out)
+    interrupted.begin({"seed": 5}, "another corpus")
+    (interrupted.path / "codec.last.safetensors").touch()
+    began_s = time.monotonic()
+    done = torchrun("-m", "distill_live", "train", str(corpus), "--out", str(out), "--epochs", "1", "--threads", "1")
+    assert done.returncode != 0
+    assert "--resume" in done.stdout + done.stderr
+    assert time.monotonic() - began_s < 120.0, "they have waited for each other"
 
 
 @pytest.mark.e2e

@@ -76,8 +76,10 @@ class SeamMeter:
         if not blocks:
             self._rest = heard
             return
-        steps = np.abs(np.diff(heard[:, : blocks * self.period + 1], axis=1)).reshape(len(sound), blocks, self.period)
+        with np.errstate(invalid="ignore"):  # infinity minus infinity
+            steps = np.abs(np.diff(heard[:, : blocks * self.period + 1], axis=1))
         self._rest = heard[:, blocks * self.period :]
+        steps = np.where(np.isfinite(steps), steps, np.float32(2.0)).reshape(len(sound), blocks, self.period)
         bins = np.minimum(steps / np.float32(_RESOLUTION), _BINS - 1).astype(np.int32)
         self._edge += _counted(bins[:, :, 0])
         self._beside += _counted(bins[:, :, 1 : NEAR + 1]) + _counted(bins[:, :, -NEAR:])

@@ -131,13 +131,14 @@ def _codes_row(trial: Trial) -> str:
     use, bits = trial.verdict["use"], trial.verdict["bits"]
     corpus_use = [level["used_percent"] for level in trial.verdict["corpus_use"]]
     reached = corpus_use[0] >= USE_BARS[0] and min(corpus_use) >= USE_BARS[1]
-    below = all(own < other for own, other in zip(bits["held_out_bits"], bits["bigram_bits"], strict=True))
+    pairs = list(zip(bits["held_out_bits"], bits["bigram_bits"], strict=False))
+    below = _word(all(own < other for own, other in pairs)) if pairs else "-"
     return (
         f"| {trial.corpus}, {trial.candidate}, {trial.seed} | {_row([u['used_percent'] for u in use], 0)} "
         f"| {_row([u['perplexity'] for u in use], 0)} | {_row(corpus_use, 0)} | {_word(reached)} "
         f"| {_row(bits['held_out_bits'])} | {_row(bits['unigram_bits'])} "
         f"| {_row(bits['bigram_bits'])} | {_row(bits['context_bits'])} "
-        f"| {_word(below)} | {trial.verdict['played']['real_time_percent']:.0f} |"
+        f"| {below} | {trial.verdict['played']['real_time_percent']:.0f} |"
     )
 
 

@@ -105,6 +105,11 @@ def test_several_splits_have_a_mean_in_which_every_code_counts_the_same():
     )
 
 
+def test_a_model_without_measured_bits_is_not_called_below_them():
+    nothing = {"bits": {name: [] for name in ("held_out_bits", "unigram_bits", "bigram_bits", "context_bits")}}
+    assert "| - | 20 |" in markdown({}, [Trial("beats", "default", 1, 9, verdict() | nothing)])
+
+
 def test_what_one_of_them_lacks_the_mean_lacks():
     assert mean_of([{"a": 1.0, "b": None}, {"a": None, "b": None}]) == {"a": None, "b": None}
     assert mean_of([1.0, 4.0], [3, 1]) == 1.75

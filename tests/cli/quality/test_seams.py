@@ -55,6 +55,15 @@ def test_however_it_is_cut_it_is_the_same(cut: int):
     assert metered(signal, cut) == metered(signal, 333)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_is_a_large_step(value: float):
+    signal = noise(9)
+    signal[:, 1000:1002] = value
+    found = metered(signal)
+    assert np.isfinite([found.edge, found.inside, found.beside]).all()
+    assert metered(np.full((1, 2 * PERIOD), value, np.float32)).inside >= 1.9
+
+
 def test_silence_has_no_seams():
     found = metered(np.zeros((2, 5000), np.float32))
     assert (found.edge, found.inside, found.apart_percent, found.beside_percent) == (0.0, 0.0, 0.0, 0.0)
