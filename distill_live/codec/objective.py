@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from distill_live.audio.batches import BatchConfig, TrainingBatches
-from distill_live.codec.codebooks import Codebooks
 from distill_live.codec.config import VECTORS_PER_CODE
 from distill_live.codec.health import LevelHealth, UsageCounter
-from distill_live.codec.kmeans import reseeded
 from distill_live.codec.losses import multi_scale_mel_loss, vqvae_loss
 from distill_live.codec.mixing import draw_sources, swapped_items
 from distill_live.codec.model import ConvVQVAE, from_positions, latents_of_recording, to_positions
@@ -29,26 +26,7 @@ from distill_live.codec.schedule import CodecSchedule
 _FIRST_FOR_CODEBOOKS = 1_000_000_000  # batches from this number on, which no training step reaches
 _FIRST_STEPS = 20  # over which the learning rate rises
 _MOST_CROPPED = 20_000  # latents of batches that the codebooks begin with; more would only take longer
-USED_SHARE = 0.85  # of the codes of each level, that recordings should use
 _FITTED_SCALE = 0.1  # of the learning rate, for weights that begin fitted to the corpus
-
-
-@dataclass(frozen=True)
-class Reseeded:
-    """Codes that no recording used were moved, so many of each level; ``kept`` if that made nothing worse.
-
-    Attributes:
-        moved: ``[Q]``.
-        before_db, after_db: error on what is held out, without it and with it.
-    """
-
-    moved: tuple[int, ...]
-    before_db: float
-    after_db: float
-
-    @property
-    def kept(self) -> bool:
-        return self.after_db <= self.before_db
 
 
 class CodecObjective:
@@ -115,61 +93,14 @@ class CodecObjective:
         found = [latents_of_recording(self.model.encoder, mel.to(self.device)) for mel in mels]
         plain = sum(len(latents) for latents in found)
         missing = max(min(plain, _MOST_CROPPED), 2 * VECTORS_PER_CODE * config.codebook_size)
-        found += self._batch_latents(mels, batches or BatchConfig(), seed, missing)
+        source, number = training_batches(mels, batches or BatchConfig(), seed), _FIRST_FOR_CODEBOOKS
+        while missing > 0:
+            mel = source(number).to(self.device)
+            found.append(to_positions(self.model.encoder(self.model.pad(mel))).flatten(0, 1))
+            missing -= len(found[-1])
+            number += 1
         self.model.quantizer.initialise(torch.cat(found).cpu(), seed)
         self.model.train(was_training)
-
-    def _batch_latents(self, mels: Sequence[Tensor], batches: BatchConfig, seed: int, wanted: int) -> Iterator[Tensor]:
-        """Latents ``[N, D]`` of one training batch after another, until there are so many."""
-        source, number = training_batches(mels, batches, seed), _FIRST_FOR_CODEBOOKS
-        while wanted > 0:
-            mel = source(number).to(self.device)
-            latents = to_positions(self.model.encoder(self.model.pad(mel))).flatten(0, 1)
-            wanted -= len(latents)
-            number += 1
-            yield latents
-
-    @torch.no_grad()
-    def reseed_unused(
-        self, mels: Sequence[Tensor], judged: Sequence[Tensor], seed: int = 0, batches: BatchConfig | None = None
-    ) -> Reseeded | None:
-        """Where recordings speak few codes of a level, some of the others go to what they miss most (``reseeded``).
-
-        Those serve what training makes of recordings (gains, mixtures), and so sounds of other kinds, a live input
-        among them: so no more move than ``USED_SHARE`` asks for, those first that training batches speak least. Where
-        recordings that are held out lose by it, everything stays as it was.
-
-        Args:
-            mels: the training recordings, ``[n_mels, frames]`` each, in dB.
-            judged: those that are held out; without any it stays as it was.
-            seed, batches: of the training batches.
-
-        Returns:
-            what was done, or None when there was nothing to do.
-        """
-        if not judged or not self.has_codebooks:
-            return None
-        was_training, quantizer = self.model.training, self.model.quantizer
-        before = {name: tensor.clone() for name, tensor in quantizer.state_dict().items()}
-        self.model.eval()
-        latents = torch.cat([latents_of_recording(self.model.encoder, mel.to(self.device)) for mel in mels])
-        changed = torch.cat(
-            list(self._batch_latents(mels, batches or BatchConfig(), seed, min(len(latents), _MOST_CROPPED)))
-        )
-        books, moved = reseeded(
-            latents.cpu(), changed.cpu(), torch.from_numpy(self.model.codebooks().vectors.copy()), USED_SHARE
-        )
-        if not any(moved):
-            self.model.train(was_training)
-            return None
-        error = self.held_out_error(judged)["mel_dB"]
-        quantizer.load_codebooks(Codebooks(books.numpy()))
-        after = self.held_out_error(judged)["mel_dB"]
-        found = Reseeded(tuple(moved), error, after)
-        if not found.kept:
-            quantizer.load_state_dict(before)
-        self.model.train(was_training)
-        return found
 
     def loss(self, mel: Tensor, progress: float = 0.0) -> tuple[Tensor, dict[str, float]]:
         """The loss of a batch ``[B, 1, n_mels, frames]`` in dB, to be minimised, and figures worth a curve.

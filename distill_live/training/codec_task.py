@@ -15,7 +15,7 @@ from torch import Tensor
 from distill_live.audio.batches import BatchConfig
 from distill_live.codec.health import code_health
 from distill_live.codec.model import ConvVQVAE
-from distill_live.codec.objective import CodecObjective, Reseeded, training_batches
+from distill_live.codec.objective import CodecObjective, training_batches
 from distill_live.codec.schedule import CodecSchedule
 from distill_live.training.checkpoint import (
     Snapshot,
@@ -61,7 +61,6 @@ class CodecTask:
     ) -> None:
         self.model, self.mels, self.seed = model, list(mels), seed
         self.judged = _first_frames(judged or mels, MOST_JUDGED_FRAMES)
-        self._judges_others = bool(judged)
         self.objective = CodecObjective(model, schedule)
         if fresh:
             self.objective.prepare(self.mels)
@@ -102,11 +101,6 @@ class CodecTask:
 
     def converged(self, held_out: list[float]) -> bool:  # its schedule ends with its time, not before
         return False
-
-    def reseed_unused(self) -> Reseeded | None:
-        """After the last step: codes that nothing speaks move, if what is held out does not lose by it."""
-        judged = self.judged if self._judges_others else ()
-        return self.objective.reseed_unused(self.mels, judged, self.seed, BATCHES)
 
     def corpus_health(self) -> list[dict[str, Any]]:
         """How whole recordings, as they are, use the codebooks: what the model file says."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -170,19 +170,7 @@ class _Run:
         if not task.objective.has_codebooks:
             task.set_codebooks(loop.step)
             self.team.follow(task.model)
-        return task, outcome if outcome.reason == "interrupted" else self._reseeded(task, outcome)
-
-    def _reseeded(self, task: CodecTask, outcome: Outcome) -> Outcome:
-        """Codes that nothing speaks go to what the recordings miss most; how far the codec comes then."""
-        found = task.reseed_unused() if self.team.leads else None
-        self.team.follow(task.model)
-        if found is None:
-            return outcome
-        count, change = sum(found.moved), f"error on held-out sound {found.before_db:.2f} to {found.after_db:.2f} dB"
-        done = "moved to what the recordings miss" if found.kept else "left where they are"
-        text = f"codes that no recording uses: {count}, {done} ({change})"
-        self._say("report", "codec", text, moved=list(found.moved), kept=found.kept)
-        return replace(outcome, best=found.after_db) if found.kept else outcome
+        return task, outcome
 
     def _estimate(self, task: CodecTask, material: Material) -> None:
         """Say how long each preset takes here."""

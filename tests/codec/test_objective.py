@@ -8,10 +8,8 @@ from torch import Tensor
 
 from distill_live.audio.batches import BatchConfig
 from distill_live.audio.segments import SegmentConfig
-from distill_live.codec.codebooks import Codebooks
 from distill_live.codec.config import GRIDS, VQVAEConfig
-from distill_live.codec.kmeans import reseeded
-from distill_live.codec.model import ConvVQVAE, latents_of_recording
+from distill_live.codec.model import ConvVQVAE
 from distill_live.codec.objective import CodecObjective, CodecSchedule, latent_count, train_steps
 from distill_live.codec.patches import principal_patches
 from distill_live.errors import UsageError
@@ -194,75 +192,6 @@ def test_held_out_error_is_the_mean_of_absolute_db_and_changes_nothing() -> None
     assert error["mel_dB"] == pytest.approx(sum(wanted) / 2)
     assert error["silence_dB"] == pytest.approx(sum(float((mel + 100).mean()) for mel in mels) / 2)
     assert all(torch.equal(before[k], v) for k, v in objective.model.state_dict().items())
-
-
-def _with_unused_codes(objective: CodecObjective, mels: list[Tensor]) -> Tensor:
-    """Codebooks of which the last three codes of the first level are far from all recordings."""
-    objective.prepare(mels)
-    objective.initialise(mels)
-    books = torch.from_numpy(objective.model.codebooks().vectors.copy())
-    books[0, -3:] += 1000.0
-    objective.model.quantizer.load_codebooks(Codebooks(books.numpy()))
-    return books
-
-
-def test_codes_that_nothing_speaks_move_to_what_the_recordings_miss() -> None:
-    objective, mels = _objective(), _mels()
-    before = _with_unused_codes(objective, mels)
-    found = objective.reseed_unused(mels, mels)
-    assert found is not None
-    assert found.kept
-    assert found.moved[0] >= 1
-    after = torch.from_numpy(objective.model.codebooks().vectors.copy())
-    assert float((after[0] - before[0]).abs().max()) > 100.0
-    latents = torch.cat([latents_of_recording(objective.model.encoder, mel) for mel in mels])
-    codes = objective.model.codebooks().encode(latents.numpy())
-    assert len(set(codes[:, 0].tolist())) >= 0.75 * CONFIG.codebook_size
-
-
-def test_no_code_moves_onto_another_one() -> None:
-    """Three sounds are all there is: three codes serve them exactly, and the others have nowhere to go."""
-    books = torch.cat([torch.zeros(1, 1, 4), torch.full((1, 15, 4), 50.0) + torch.arange(15.0)[:, None]], dim=1)
-    found, moved = reseeded(torch.eye(3, 4).repeat(5, 1), books[0], books, 1.0)
-    assert moved == [3]
-    assert len(found[0].unique(dim=0)) == 16
-
-
-def test_no_more_codes_move_than_are_asked_for_and_those_first_that_nothing_else_speaks() -> None:
-    books = torch.tensor([[[0.0], [1.0], [20.0], [30.0], [40.0], [50.0], [60.0], [70.0]]])
-    others = torch.tensor([[20.0], [20.0], [30.0], [50.0], [60.0], [70.0]])
-    vectors = torch.tensor([[0.0], [1.0], [4.0], [7.0], [2.0]])
-    found, moved = reseeded(vectors, others, books, 0.5)
-    assert moved == [2]
-    assert found[0, :, 0].tolist() == [0.0, 1.0, 20.0, 4.0, 7.0, 50.0, 60.0, 70.0]
-    assert reseeded(vectors, others, books, 0.25)[1] == [0], "that many are in use already"
-
-
-def test_moving_changes_nothing_but_the_codebooks() -> None:
-    objective, mels = _objective(), _mels()
-    _with_unused_codes(objective, mels)
-    objective.model.train()
-    before = {name: tensor.clone() for name, tensor in objective.model.state_dict().items()}
-    objective.reseed_unused(mels, mels)
-    assert objective.model.training
-    after = objective.model.state_dict()
-    assert all(torch.equal(after[name], before[name]) for name in before if not name.startswith("quantizer"))
-
-
-def test_codes_that_nothing_speaks_stay_where_recordings_held_out_need_them() -> None:
-    objective, mels = _objective(), _mels()
-    other = torch.full((128, 160), -5.0)  # as loud as nothing that was learned from
-    _with_unused_codes(objective, mels)
-    books = objective.model.codebooks().vectors.copy()
-    books[0, -1] = latents_of_recording(objective.model.encoder, other)[-1].numpy()
-    objective.model.quantizer.load_codebooks(Codebooks(books))
-    before = {name: tensor.clone() for name, tensor in objective.model.state_dict().items()}
-    found = objective.reseed_unused(mels, [other])
-    assert found is not None
-    assert not found.kept
-    assert found.after_db > found.before_db
-    assert all(torch.equal(before[name], tensor) for name, tensor in objective.model.state_dict().items())
-    assert objective.reseed_unused(mels, []) is None, "nobody to judge it"
 
 
 def test_latents_are_counted_as_the_encoder_gives_them() -> None:
