@@ -10,14 +10,12 @@ import pytest
 import soundfile
 import torch
 
-from distill_live.codec.objective import Reseeded
 from distill_live.errors import CorpusError, DistillError, TrainingError, UsageError
 from distill_live.models.file import read_model
 from distill_live.models.playable import load_playable
 from distill_live.models.transcode import decode_sound, encode_mel, encode_sound
 from distill_live.signals import StopFlag
 from distill_live.training import run
-from distill_live.training.codec_task import CodecTask
 from distill_live.training.options import PRESETS, TrainOptions
 from distill_live.training.progress import Event, Notice, Progress
 from distill_live.training.retrain import Course, add_recordings, retrain_prior
@@ -135,33 +133,6 @@ def test_an_interrupted_run_resumes_to_the_same_weights(corpus, trained, tmp_pat
     resumed = train_model(corpus, out, TrainOptions(epochs=1, threads=1, seed=3, resume=True), lambda event: None)
     assert not resumed.interrupted
     assert same(out, trained[0])
-
-
-@pytest.mark.parametrize(
-    ("after_db", "word"), [(4.5, "moved to what the recordings miss"), (9.5, "left where they are")]
-)
-def test_codes_that_no_recording_uses_are_looked_after_when_the_codec_is_done(
-    corpus, tmp_path, monkeypatch, after_db, word
-):
-    asked = []
-
-    def fake(task: CodecTask) -> Reseeded:
-        asked.append(task)
-        return Reseeded((2, 0, 1), 9.0, after_db)
-
-    monkeypatch.setattr(CodecTask, "reseed_unused", fake)
-    events: list[Event] = []
-    trained = train_model(corpus, tmp_path / "a.distill", QUICK, events.append)
-    said = [e for e in events if isinstance(e, Notice) and "codes that no recording uses: 3" in e.text]
-    assert len(asked) == len(said) == 1
-    assert word in said[0].text
-    assert (trained.report["held_out_db"] == after_db) == (after_db < 9.0)
-
-
-def test_an_interrupted_codec_is_left_as_it_is(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(CodecTask, "reseed_unused", lambda task: pytest.fail("asked"))
-    flag = StopFlag()
-    train_model(corpus, tmp_path / "a.distill", QUICK, stop_after(flag, "codec", 2), flag)
 
 
 def interrupted(corpus: Path, out: Path) -> None:
