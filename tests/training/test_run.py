@@ -97,7 +97,7 @@ def test_an_early_file_can_be_played_while_training_goes_on(corpus, tmp_path):
     assert len(played) == 2, "one with the first codes, one when the codec is done"
     assert all(model.metadata["training"]["complete"] is False for model in played)
     assert len(played[1].grids) >= len(played[0].grids)
-    assert len({load_playable(out).sha256, *(model.sha256 for model in played)}) == 3
+    assert load_playable(out).sha256 not in {model.sha256 for model in played}
 
 
 def test_early_files_become_better_and_cost_nothing_that_is_learned(corpus, tmp_path, monkeypatch):
@@ -112,7 +112,8 @@ def test_early_files_become_better_and_cost_nothing_that_is_learned(corpus, tmp_
             seen.append(load_playable(out).sha256)
 
     train_model(corpus, out, options, on_event)
-    assert len(set(seen)) == len(seen) >= 4, "one an epoch from the first codes on, and one when the codec is done"
+    assert len(seen) >= 4, "one an epoch from the first codes on, and one when the codec is done"
+    assert len(set(seen[:-1])) == len(seen) - 1, "they differ; the last one has the best codec, which one of them had"
     assert same(out, tmp_path / "once.distill")
 
 
