@@ -5,7 +5,7 @@
     scan -> mels -> codec (about 3/4 of the time) -> codes of every recording -> prior -> model file
 
 A first playable file is written as soon as the codec has codes, better ones from time to time and when the codec is
-done; the last one replaces them. Whoever plays it meanwhile crosses over (``engine.loader`` watches the file). What is
+done; the last one replaces them. Whoever plays it with ``model.follow`` crosses over (``engine.loader``). What is
 interrupted lies in ``NAME.distill.work/`` (``workdir.py``) and is resumed from there. One thread; signals are the
 caller's (``stopping.stop_on_signals``).
 """
@@ -212,7 +212,7 @@ class _Run:
 
     def _say_early(self) -> None:
         self._early += 1
-        text = "can be played already" if self._early == 1 else "has become better; what plays it goes over to it"
+        text = "can be played already" if self._early == 1 else "has become better (model.follow crosses over into it)"
         self._say("report", "codec", f"{self.out} {text}", path=str(self.out), early=True)
 
     def _stopped_early(self, task: CodecTask, material: Material, codec: Outcome) -> Trained:
