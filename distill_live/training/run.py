@@ -118,7 +118,7 @@ class _Run:
         if codec.reason == "interrupted":
             return self._stopped_early(task, material, codec) if self.team.leads else self._followed(codec)
         grids = encode_corpus(task.model, material)
-        if self.team.leads and self.out_is_free:
+        if self.team.leads and self.out_is_free and not self.options.resume:  # a stopped one may know more
             self._save_sketch(task, material, grids)
             self._say_early()
         chosen = self._prior(grids, task.model.config.codebook_size)

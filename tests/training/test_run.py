@@ -136,6 +136,20 @@ def test_an_interrupted_run_resumes_to_the_same_weights(corpus, trained, tmp_pat
     assert same(out, trained[0])
 
 
+def test_a_resumed_run_does_not_go_back_to_counting_while_its_prior_learns(corpus, tmp_path):
+    out, flag = tmp_path / "a.distill", StopFlag()
+    train_model(corpus, out, QUICK, stop_after(flag, "prior", 25), flag)
+    before, seen = load_playable(out).sha256, set()
+
+    def on_event(event: Event) -> None:
+        if event.stage == "prior":
+            seen.add(load_playable(out).sha256)
+
+    train_model(corpus, out, TrainOptions(epochs=1, threads=1, seed=3, resume=True), on_event)
+    assert before in seen
+    assert len(seen - {before, load_playable(out).sha256}) == 0
+
+
 def interrupted(corpus: Path, out: Path) -> None:
     flag = StopFlag()
     flag.set()
