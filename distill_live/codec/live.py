@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from distill_live.activation import gelu
 from distill_live.codec import plan
+from distill_live.codec.ceiling import Ceiling
 from distill_live.codec.config import VQVAEConfig
 from distill_live.codec.plan import DB_PER_UNIT
 from distill_live.streaming import Streaming
@@ -38,12 +39,16 @@ _SETTLED_AFTER: Final = 256  # columns: no network of ours remembers as long
 class LiveDecoder(Streaming[Floats, Floats, State]):
     """Latents ``[n, H, D]`` to mels ``[n_mels, frames_per_column * n]`` in dB; no latency.
 
+    Args:
+        config, weights: of the network.
+        ceiling: what mels are kept below; None for no limit (training, and files from before there was one).
+
     Raises:
         ModelFileError: when the weights do not fit the configuration.
     """
 
-    def __init__(self, config: VQVAEConfig, weights: Arrays) -> None:
-        self.config = config
+    def __init__(self, config: VQVAEConfig, weights: Arrays, ceiling: Ceiling | None = None) -> None:
+        self.config, self.ceiling = config, ceiling
         taken = Weights(weights, "decoder")
         self._chain = _Chain(plan.decoder_plan(config), taken)
         bands, frames = plan.patch_shape(config)
@@ -62,7 +67,8 @@ class LiveDecoder(Streaming[Floats, Floats, State]):
         bands, frames = plan.patch_shape(self.config)
         patch = (latents @ self._patch).reshape(rows, columns, bands, frames).transpose(0, 2, 1, 3)
         mel = mel[:, :, 0] + patch.reshape(rows * bands, columns * frames)
-        return mel * np.float32(DB_PER_UNIT) + np.float32(self.config.floor_db), after
+        in_db = mel * np.float32(DB_PER_UNIT) + np.float32(self.config.floor_db)
+        return in_db if self.ceiling is None else self.ceiling(in_db), after
 
     def forward(self, x: Floats) -> Floats:
         return self.step(x, self.initial_state())[0]

@@ -12,7 +12,8 @@ Metadata (JSON, version 2)::
     health, curves, training                            how it learned, for people
     grids: [{"name", "held_out", "samples"}, ...]       what the tensors grid.0 .. grid.<n> are, and the split
 
-Tensors: ``codec.*``, ``codebooks`` float32 ``[Q, K, D]``, ``prior.*``, ``grid.<n>`` int16 ``[W, H, Q]``.
+Tensors: ``codec.*``, ``codebooks`` float32 ``[Q, K, D]``, ``prior.*``, ``grid.<n>`` int16 ``[W, H, Q]``. The
+codec's ``codec.ceiling`` float32 ``[n_mels + 1]`` (``codec/ceiling.py``) is missing in files from before there was one.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_live.audio.mel import MelConfig
+from distill_live.codec.ceiling import Ceiling
 from distill_live.codec.codebooks import Codebooks
 from distill_live.codec.config import VQVAEConfig
 from distill_live.codec.live import LiveDecoder, LiveEncoder
@@ -25,6 +26,7 @@ from distill_live.prior.guard import Guard, guard_config
 from distill_live.vocoder.rtisi import RtisiConfig
 
 VOCODER: Final = "rtisi"
+CEILING: Final = "codec.ceiling"
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def load_playable(path: Path) -> Playable:
     try:
         prior, vocoder = _prior(file), _vocoder(file)
         encoder = LiveEncoder(file.codec, file.weights("codec.encoder"))
-        decoder = LiveDecoder(file.codec, file.weights("codec.decoder"))
+        decoder = LiveDecoder(file.codec, file.weights("codec.decoder"), ceiling_of(file))
     except ModelFileError as error:
         raise ModelFileError(f"{path} cannot be used: {error.what}", fix=error.fix) from None
     return Playable(
@@ -137,6 +139,12 @@ def load_playable(path: Path) -> Playable:
         level_names=file.level_names,
         metadata=file.metadata,
     )
+
+
+def ceiling_of(file: ModelFile) -> Ceiling | None:
+    """How loud its decoder may become; files from before there was a ceiling have none."""
+    array = file.tensors.get(CEILING)
+    return None if array is None else Ceiling.from_array(array, file.codec.n_mels)
 
 
 def _prior(file: ModelFile) -> LivePrior[Any]:

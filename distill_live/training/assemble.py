@@ -14,10 +14,11 @@ import numpy as np
 from torch import nn
 
 from distill_live.audio.mel import MelConfig
+from distill_live.codec.ceiling import Ceiling
 from distill_live.codec.model import ConvVQVAE, live_encoder
 from distill_live.models.container import Array
 from distill_live.models.file import SavedGrid, new_metadata, save_model
-from distill_live.models.playable import vocoder_metadata
+from distill_live.models.playable import CEILING, vocoder_metadata
 from distill_live.models.transcode import encode_mel
 from distill_live.prior.network import Prior
 from distill_live.prior.objective import PriorData
@@ -56,7 +57,12 @@ def prior_data(grids: tuple[SavedGrid, ...]) -> PriorData:
 
 
 def save_learned(
-    path: Path, model: ConvVQVAE, prior: Prior[Any], grids: tuple[SavedGrid, ...], learned: Learned
+    path: Path,
+    model: ConvVQVAE,
+    prior: Prior[Any],
+    grids: tuple[SavedGrid, ...],
+    ceiling: Ceiling,
+    learned: Learned,
 ) -> str:
     """Write the model file; returns its sha256.
 
@@ -69,6 +75,7 @@ def save_learned(
     weights = {
         **arrays(model.encoder, "codec.encoder"),
         **arrays(model.decoder, "codec.decoder"),
+        CEILING: ceiling.to_array(),
         **arrays(prior, "prior"),
         "codebooks": model.codebooks().vectors,
     }

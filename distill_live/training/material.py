@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from distill_live.audio.corpus import CorpusReport, load_mono
 from distill_live.audio.mel import MelConfig, log_mel
 from distill_live.audio.split import cut_tail, split_by_file
+from distill_live.codec.ceiling import Ceiling
 from distill_live.codec.config import VECTORS_PER_CODE, Grid, VQVAEConfig, get_adaptive_vqvae_config, grid_named
 from distill_live.training.options import TrainOptions
 from distill_live.training.workdir import WorkFolder
@@ -49,6 +50,10 @@ class Material:
     @property
     def held_out(self) -> list[NDArray[np.float32]]:
         return [piece.mel for piece in self.pieces if piece.held_out]
+
+    def ceiling(self) -> Ceiling:
+        """How loud a decoder of it may become."""
+        return Ceiling.of_recordings(self.training)
 
     def vectors(self, grid: Grid) -> int:
         """Latents that the training part gives."""

@@ -10,7 +10,7 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ import numpy as np
 from distill_live.audio.corpus import scan_corpus
 from distill_live.errors import TrainingError
 from distill_live.models.file import ModelFile, SavedGrid, read_model, save_model
-from distill_live.models.playable import Playable, load_playable
+from distill_live.models.playable import CEILING, Playable, load_playable
 from distill_live.models.transcode import decode_codes, encode_mel
 from distill_live.signals import StopFlag
 from distill_live.training.assemble import arrays, prior_data
@@ -100,6 +100,9 @@ def add_recordings(
     with tempfile.TemporaryDirectory(prefix="distill-add-") as work:
         material = load_material(report, WorkFolder(Path(work) / path.name), course.seed)
     grids, error_db = _encoded(model, material)
+    if model.decoder.ceiling is not None:
+        raised = model.decoder.ceiling.with_recordings(material.training)
+        file = replace(file, tensors={**file.tensors, CEILING: raised.to_array()})
     known = file.metadata["training"].get("codec", {}).get("held_out")
     words = f"the codec is {error_db:.1f} dB off on the new sounds"
     on_event(Notice("report", "codec", words, {"added_db": error_db, "held_out_db": known}))

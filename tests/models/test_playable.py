@@ -13,7 +13,8 @@ import pytest
 from distill_live.errors import ModelFileError
 from distill_live.models.container import read_container, write_container
 from distill_live.models.file import read_model, save_model
-from distill_live.models.playable import load_playable
+from distill_live.models.playable import CEILING, load_playable
+from distill_live.models.transcode import decode_codes
 from tests.fixtures import tiny_model_file
 
 
@@ -86,6 +87,20 @@ def test_weights_that_do_not_fit_their_configuration_are_one_sentence(tmp_path, 
     write_container(path, contents.documents, tensors)
     with pytest.raises(ModelFileError, match="decoder"):
         load_playable(path)
+
+
+def test_a_ceiling_limits_what_is_decoded_and_a_file_without_one_plays_as_before(tmp_path):
+    path = tiny_model_file(tmp_path / "a.distill")
+    free, contents = load_playable(path), read_container(path)
+    assert free.decoder.ceiling is None
+    mel = decode_codes(free, free.training_grids[0])
+    low = np.append(np.full(128, mel.mean()), 0.0).astype(np.float32)
+    write_container(tmp_path / "b.distill", contents.documents, {**contents.tensors, CEILING: low})
+    kept = load_playable(tmp_path / "b.distill")
+    assert np.array_equal(decode_codes(kept, kept.training_grids[0]), np.minimum(mel, low[:-1, None]))
+    write_container(tmp_path / "c.distill", contents.documents, {**contents.tensors, CEILING: low[1:]})
+    with pytest.raises(ModelFileError, match=r"c\.distill cannot be used: its codec's ceiling"):
+        load_playable(tmp_path / "c.distill")
 
 
 def test_a_model_without_codes_of_its_recordings_is_one_sentence(tmp_path):

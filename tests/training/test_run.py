@@ -12,8 +12,8 @@ import torch
 
 from distill_live.errors import CorpusError, DistillError, TrainingError, UsageError
 from distill_live.models.file import read_model
-from distill_live.models.playable import load_playable
-from distill_live.models.transcode import decode_sound, encode_mel, encode_sound
+from distill_live.models.playable import CEILING, load_playable
+from distill_live.models.transcode import decode_codes, decode_sound, encode_mel, encode_sound
 from distill_live.signals import StopFlag
 from distill_live.training import run
 from distill_live.training.options import PRESETS, TrainOptions
@@ -72,6 +72,8 @@ def test_a_trained_file_plays_and_says_how_it_was_made(trained):
     assert [grid.held_out for grid in model.grids].count(True) == len(training["held_out"]) == 1
     assert [level["name"] for level in model.metadata["health"]] == list(model.level_names)
     assert {"held_out_bits", "unigram_bits", "longest_copy_s"} <= set(training["memorisation"])
+    loudest = np.max([decode_codes(model, grid).max() for grid in model.training_grids])
+    assert loudest <= model.decoder.ceiling.bands.max()
     assert len(model.metadata["curves"]["codec"]) == len(model.metadata["curves"]["prior"]) == 1
     assert not work_folder(trained[0]).exists()
 
@@ -281,8 +283,9 @@ def test_recordings_are_added_and_what_was_known_stays(trained, tmp_path):
     assert sorted(names) == sorted([*(grid.name for grid in before.grids), "new.wav"])
     assert after.metadata["training"]["files"][-1] == "new.wav"
     for name in before.tensors:
-        if name.startswith(("codec.", "codebooks")):
+        if name.startswith(("codec.", "codebooks")) and name != CEILING:
             assert np.array_equal(before.tensors[name], after.tensors[name])
+    assert (after.tensors[CEILING] >= before.tensors[CEILING]).all()  # the decoder may be as loud as what is new
     texts = [event.text for event in events if isinstance(event, Notice)]
     assert any("dB off on the new sounds" in text for text in texts)
     assert load_playable(out).sound("new.wav" if "new.wav" in names else "new") is not None
