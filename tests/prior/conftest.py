@@ -21,7 +21,8 @@ from distill_live.prior.transformer import TransformerConfig
 
 
 def both(learned: PriorConfig, counted: PriorConfig) -> MixedConfig:
-    return MixedConfig(learned.rows, learned.levels, learned.codebook_size, learned.to_json(), counted.to_json())
+    parts = learned.to_json(), counted.to_json()
+    return MixedConfig(learned.rows, learned.levels, learned.codebook_size, *parts, heard=16)
 
 
 CASES: dict[str, list[PriorConfig]] = {

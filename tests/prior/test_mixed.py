@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from distill_live.errors import ModelFileError
 from distill_live.prior.base import live_prior, prior_config
 from distill_live.prior.mixed import MixedPrior, fitted_to, mixed_bits
+from distill_live.prior.mixed_live import HEARD, followed_along, ratio_of
 
 
 def probabilities(seed: int, count: int = 200, levels: int = 2) -> Any:
@@ -42,11 +43,35 @@ def test_who_is_always_right_gets_everything_when_that_is_sure():
 
 
 def test_bits_are_measured_with_shares_of_other_recordings():
-    """Where recordings contradict each other, a share fitted to the others is the wrong one, and it shows."""
-    right, wrong = np.full((5000, 1), 0.9), np.full((5000, 1), 0.1)
-    honest = mixed_bits([right, wrong], [wrong, right])
-    assert honest[0] == pytest.approx(-np.log2(0.1), abs=0.1)
-    assert mixed_bits([right, right], [wrong, wrong])[0] == pytest.approx(-np.log2(0.9), abs=0.01)
+    """Where recordings contradict each other, a share fitted to the others is the wrong one to begin with: it shows."""
+    right, wrong = np.full((400, 1), 0.9), np.full((400, 1), 0.1)
+    agreeing, contradicting = mixed_bits([right, right], [wrong, wrong]), mixed_bits([right, wrong], [wrong, right])
+    assert agreeing[0] == pytest.approx(-np.log2(0.9), abs=0.05)
+    assert contradicting[0] > agreeing[0] + 0.02
+    assert contradicting[0] < 0.5, "it follows what it hears; with the other's share alone a code would cost 2.7 bits"
+
+
+@given(st.floats(0.02, 0.98), st.floats(0.01, 100.0))
+def test_the_shares_follow_who_expected_better_and_come_back(share: float, ratio: float):
+    fitted = np.array([share])
+    heard = np.ones((200, 1))
+    heard[50:60] = ratio
+    along = followed_along(heard, fitted, 64)[:, 0]
+    assert (along[:51] == share).all()
+    assert (np.diff(along[50:61]) * np.log(ratio) >= -1e-9).all()
+    assert (along >= 0).all()
+    assert (along <= 1).all()
+    assert along[-1] == pytest.approx(share, abs=1e-6)
+
+
+def test_a_mixture_that_follows_is_never_much_worse_than_the_better_one_of_each_stretch():
+    """Two priors that take turns in being right, every second: one share for both is wrong all the time."""
+    turns = (np.arange(2000) // 24) % 2
+    a, b = np.where(turns, 0.5, 0.05)[:, None], np.where(turns, 0.05, 0.5)[:, None]
+    still = bits(fitted_to(a, b), a, b)[0]
+    shares = followed_along(ratio_of(a, b), fitted_to(a, b), HEARD)
+    assert bits(shares, a, b)[0] < still - 0.25
+    assert bits(shares, a, b)[0] < -np.log2(0.5) + 0.5
 
 
 def test_one_recording_is_judged_by_its_halves():
@@ -61,9 +86,38 @@ def test_its_distribution_is_the_mean_of_both(cases: Any, make_prior: Any, which
     c = prior.config
     codes = np.random.default_rng(1).integers(0, c.codebook_size, (12, c.rows, c.levels)).astype(np.int16)
     of_all = [p.of_codes(codes) for p in (prior, prior.learned, prior.counted)]
-    shares = prior.shares.numpy()
+    shares = followed_along(ratio_of(*of_all[1:]), prior.shares.numpy(), HEARD)
+    assert (shares[0] == prior.shares.numpy()).all()
+    assert (np.abs(shares[1:] - prior.shares.numpy()) > 0.01).any()
     np.testing.assert_allclose(of_all[0], shares * of_all[1] + (1.0 - shares) * of_all[2], atol=1e-6)
     assert prior.bits([codes]) == pytest.approx(-np.log2(of_all[0]).mean(axis=(0, 1)), rel=1e-4)
+
+
+def test_in_a_file_from_before_shares_followed_they_stay(cases: Any, make_prior: Any):
+    prior = make_prior(cases["mixed"][0])
+    config = {name: value for name, value in prior.config.to_json().items() if name != "heard"}
+    old = live_prior(config, prior.weights())
+    still = MixedPrior.of(prior.learned, prior.counted, prior.shares.numpy(), heard=0)
+    codes = np.random.default_rng(1).integers(0, 6, (12, 1, 3)).astype(np.int16)
+    shares = prior.shares.numpy()
+    wanted = shares * prior.learned.of_codes(codes) + (1.0 - shares) * prior.counted.of_codes(codes)
+    np.testing.assert_allclose(still.of_codes(codes), wanted, atol=1e-6)
+    state, found = old.initial_state(), np.zeros(codes.shape)
+    for w, column in enumerate(codes):
+
+        def choose(logits: Any, row: int, level: int, w: int = w, column: Any = column) -> int:
+            found[w, row, level] = np.exp(logits[column[row, level]])
+            return int(column[row, level])
+
+        _, state = old.step(state, choose)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+    assert state.heard.shape == (0, 1, 3)
+
+
+@pytest.mark.parametrize("heard", [-1, 65, 2.5, "16", True])
+def test_what_cannot_be_heard_is_refused(cases: Any, heard: Any):
+    with pytest.raises(ModelFileError, match="heard"):
+        prior_config({**cases["mixed"][0].to_json(), "heard": heard})
 
 
 def test_all_of_one_part_is_that_part(cases: Any, make_prior: Any):
