@@ -32,7 +32,7 @@ def _corpus(model: ModelFile) -> list[str]:
     if held_out:
         said.append(f"held out     {', '.join(held_out[:8])}{' ...' if len(held_out) > 8 else ''}")
     if training.get("complete") is False:
-        said.append("unfinished   its training was interrupted early; `train --resume` goes on")
+        said.append("unfinished   its training is still going on, or was interrupted; then `train --resume` goes on")
     return said
 
 

@@ -221,6 +221,7 @@ class Orders:
         self.performance.forget_kits()
         self.bridge.send({"type": "done", "address": MODEL_LOAD, "args": [ready.name]})
         self.reports.say(f"playing {model.name}.")
+        self.offer_to_follow()
         self.model_changed()
         self._fetch_again()
         self.follow()
@@ -235,6 +236,13 @@ class Orders:
         """Let the loader watch the model's file, or nothing."""
         watched = str(self.performance.model.path) if self.performance.params[FOLLOW.id] else ""
         self.loader.send({"type": "watch", "path": watched, "sha256": self.performance.model.sha256})
+
+    def offer_to_follow(self) -> None:
+        """Say how a model whose training is not done becomes better while it plays, to whom does not know it yet."""
+        model = self.performance.model
+        if model.metadata["training"].get("complete") is False and not self.performance.params[FOLLOW.id]:
+            better = "with model.follow=1 it becomes better while its training lasts"
+            self.reports.say(f"{model.name} is unfinished: {better}.")
 
     def fill(self, bank: Mapping[int, str]) -> None:
         """Load sounds by name into slots that do not hold them, as a preset wants it when a performance begins."""

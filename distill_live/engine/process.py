@@ -143,6 +143,7 @@ class LiveLoop:
         self._quit = False
         for name in gone:
             self.reports.say(f"effect {name} is not installed any more, and left out.")
+        self.orders.offer_to_follow()
         if standing is not None:
             self.orders.restore(standing, settings.assets)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from distill_live.audio.ring import Count, DeviceState, Gauge, SharedRing
 from distill_live.engine.process import EngineSettings, LiveLoop
 from distill_live.engine.take import TakeStart
 from distill_live.link import Link, link_pair
+from distill_live.models.file import read_model, save_model
 from distill_live.models.playable import Playable
+from tests.fixtures import tiny_model_file
 
 
 @pytest.fixture
@@ -63,6 +66,27 @@ def test_an_effect_that_is_gone_is_left_out_and_said(ring: SharedRing, tiny_play
         assert loop.performance.chain.order == ("filter",)
         said = [message.get("message", "") for message in Link(pairs[0][1]).poll(wait_s=5.0)]
         assert "effect slap is not installed any more, and left out." in said
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize(("complete", "follow", "offered"), [(False, 0, True), (False, 1, False), (True, 0, False)])
+def test_who_plays_an_unfinished_model_is_told_how_it_becomes_better(
+    ring: SharedRing, tmp_path: Path, complete: bool, follow: int, offered: bool
+) -> None:
+    whole = read_model(tiny_model_file(tmp_path / "tiny.distill"))
+    weights = {name: array for name, array in whole.tensors.items() if not name.startswith("grid.")}
+    save_model(tmp_path / "mine.distill", {**whole.metadata, "training": {"complete": complete}}, weights, whole.grids)
+    pairs = [link_pair() for _ in range(3)]
+    settings = EngineSettings(
+        tmp_path / "mine.distill", ring.name, start=TakeStart(params={"model.follow": follow}), lead=512
+    )
+    loop = LiveLoop(settings, *(Link(ours) for ours, _theirs in pairs))
+    try:
+        loop.reports.say("that was all")
+        said = [message.get("message", "") for message in Link(pairs[0][1]).poll(wait_s=5.0)]
+        assert said[-1] == "that was all"
+        assert any("mine is unfinished: with model.follow=1 it becomes better" in text for text in said) == offered
     finally:
         loop.close()
 
