@@ -14,7 +14,8 @@ the corpus that are left out of the counts in turn.
 
 One order cannot have everything first, so there are several (``ORDERS``), each with counts and weights of its own, and
 each has a share per level, fitted to the same pieces: the coarsest level follows its own past, or what the finer levels
-of the last column said of it; the finer ones follow their column, or nothing but their own last code.
+of the last column said of it; the finer ones follow their column, or nothing but their own last code; and pairs alone,
+which are the bigram of ``baselines.py``.
 
 Contexts are hashed (64 bits; among a million contexts two meet with a probability of 1e-7). Knows nothing of time,
 networks or choosing. numpy; any thread; immutable after construction.
@@ -62,10 +63,16 @@ class Source:
 
 @dataclass(frozen=True)
 class Order:
-    """Context codes, most telling first; whether rows are told apart before the first, or counted all together."""
+    """Context codes, most telling first; how they are counted and trusted.
+
+    Attributes:
+        by_row: whether rows are told apart before the first, or counted all together.
+        tied: whether a context is trusted the same however often it was seen.
+    """
 
     sources: tuple[Source, ...]
     by_row: bool
+    tied: bool = False
 
 
 @lru_cache(maxsize=64)
@@ -100,7 +107,17 @@ def last_column(level: int, levels: int) -> Order:
     return Order(found[:DEPTH], by_row=False)
 
 
-ORDERS: Final = (own_past, last_column)
+@lru_cache(maxsize=64)
+def pairs(level: int, _levels: int) -> Order:
+    """The last code of the same place and nothing else: where all the others know too much, this one does not.
+
+    >>> pairs(0, 3).sources
+    (Source(back=1, below=0, level=0),)
+    """
+    return Order((Source(1, 0, level),), by_row=False, tied=True)
+
+
+ORDERS: Final = (own_past, last_column, pairs)
 
 
 def hashed(history: Sequence[Codes], order: Order) -> list[Hashes]:
@@ -272,12 +289,21 @@ class ContextCounts:
         by_level = [self._of_codes([grid], level).reshape(grid.shape[:2]) for level in range(self.levels)]
         return np.stack(by_level, axis=-1)
 
+    def each_of_codes(self, grid: Columns) -> Floats:
+        """The same by each order, ``[orders, W, H, Q]``."""
+        by_level = [np.stack(self._each_of_codes([grid], level)) for level in range(self.levels)]
+        return np.stack(by_level, axis=-1).reshape(-1, *grid.shape)
+
     def probabilities(self, history: Sequence[Columns], row: int, level: int) -> Floats:
         """Of each code ``[K]`` at one place; ``history`` as ``place_hashes`` takes it."""
         found = np.zeros(self.codebook_size)
         for which, shares in enumerate(self.shares):
             found += shares[level] * self._by_order(which, history, row, level)
         return found
+
+    def each(self, history: Sequence[Columns], row: int, level: int) -> list[Floats]:
+        """The same by each order."""
+        return [self._by_order(which, history, row, level) for which in range(len(self.orders))]
 
     def _by_order(self, which: int, history: Sequence[Columns], row: int, level: int) -> Floats:
         found = np.full(self.codebook_size, 1.0 / self.codebook_size)
@@ -295,10 +321,15 @@ class ContextCounts:
 
     def _of_codes(self, grids: Sequence[Columns], level: int) -> Floats:
         """The probability of each code of a level, ``[N]``."""
-        found: Floats = np.zeros(sum(grid[:, :, level].size for grid in grids))
-        for order, tables, weights, shares in zip(self.orders, self._tables, self.weights, self.shares, strict=True):
+        return np.asarray(
+            sum(s[level] * p for s, p in zip(self.shares, self._each_of_codes(grids, level), strict=True))
+        )
+
+    def _each_of_codes(self, grids: Sequence[Columns], level: int) -> list[Floats]:
+        found = []
+        for order, tables, weights in zip(self.orders, self._tables, self.weights, strict=True):
             evidence = _Evidence.of(tables[level], grids, level, order[level])
-            found += shares[level] * evidence.probabilities(weights[level], self.codebook_size)
+            found.append(evidence.probabilities(weights[level], self.codebook_size))
         return found
 
     def _fitted(self) -> tuple[Floats, Floats | None]:
@@ -315,7 +346,7 @@ class ContextCounts:
             guesses = []
             for which, order in enumerate(self.orders):
                 seen = _Evidence.joined([_left_out(groups, own, level, order[level]) for own in range(len(groups))])
-                weights[which, level] = seen.fitted(self.codebook_size)
+                weights[which, level] = seen.fitted(self.codebook_size, order[level].tied)
                 guesses.append(seen.probabilities(weights[which, level], self.codebook_size))
             shares[:, level] = fitted_shares(np.stack(guesses, axis=-1))
         return weights, shares
@@ -380,7 +411,7 @@ class _Evidence:
             p = self._longer(length, p, weights[length])
         return p
 
-    def fitted(self, codebook_size: int) -> Floats:
+    def fitted(self, codebook_size: int, tied: bool) -> Floats:
         """The weights that make these codes most likely, all lengths together, the shortest context first."""
         known = self.total > 0
         octaves, shares = _octave(self.total), self.count / np.maximum(self.total, 1.0)
@@ -395,6 +426,8 @@ class _Evidence:
             for d in range(len(known)):
                 part = np.bincount(octaves[d][known[d]], (taken[d] / p)[known[d]], OCTAVES)
                 whole = np.bincount(octaves[d][known[d]], (reached[d] / p)[known[d]], OCTAVES)
+                if tied:
+                    part, whole = part.sum(), whole.sum()
                 found[d] = (part + 1.0) / (whole + 2.0)  # never quite 0 or 1
         return found
 

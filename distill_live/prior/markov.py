@@ -6,7 +6,7 @@ For sets so small that a network would learn them by heart, and as what a networ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,17 +61,24 @@ class MarkovPrior(Prior[MarkovState]):
         return prior
 
     def forward(self, previous: Tensor, columns: Tensor) -> Tensor:
-        c, B = self.config, len(columns)
-        logits = np.empty((*columns.shape, c.codebook_size), np.float32)
-        for b in range(B):
-            history = _history(previous[b].cpu().numpy(), columns[b].cpu().numpy())
-            for w, row, level in np.ndindex(logits.shape[1:4]):
-                found = self._tables().probabilities([codes[w] for codes in history], row, level)
-                logits[b, w, row, level] = logits_of(found)
+        logits = np.empty((*columns.shape, self.config.codebook_size), np.float32)
+        for place, history, row, level in _places(previous, columns):
+            logits[place] = logits_of(self._tables().probabilities(history, row, level))
         return torch.from_numpy(logits).to(columns.device)
+
+    def each(self, previous: Tensor, columns: Tensor) -> Tensor:
+        """Probabilities by each order of contexts, float32 ``[orders, B, W, H, Q, K]``; arguments as of ``forward``."""
+        found = np.empty((self.config.orders, *columns.shape, self.config.codebook_size), np.float32)
+        for place, history, row, level in _places(previous, columns):
+            found[:, *place] = np.stack(self._tables().each(history, row, level))
+        return torch.from_numpy(found).to(columns.device)
 
     def of_codes(self, grid: Column) -> NDArray[np.float64]:
         return self._tables().of_codes(grid)
+
+    def each_of_codes(self, grid: Column) -> NDArray[np.float64]:
+        """As ``of_codes``, by each order of contexts: ``[orders, W, H, Q]``."""
+        return self._tables().each_of_codes(grid)
 
     def set_biases(self, log_probabilities: Tensor) -> None:
         """Nothing: its unigram is counted like the rest."""
@@ -84,6 +91,17 @@ class MarkovPrior(Prior[MarkovState]):
     def _load_from_state_dict(self, *arguments: Any) -> None:
         self._counts = self._live = None
         super()._load_from_state_dict(*arguments)
+
+
+_Place = tuple[tuple[int, int, int, int], list[Column], int, int]
+
+
+def _places(previous: Tensor, columns: Tensor) -> Iterator[_Place]:
+    """Every place of ``[B, W, H, Q]`` with what the counts ask for: its history, row and level."""
+    for b in range(len(columns)):
+        history = _history(previous[b].cpu().numpy(), columns[b].cpu().numpy())
+        for w, row, level in np.ndindex(columns.shape[1:]):
+            yield (b, w, row, level), [codes[w] for codes in history], row, level
 
 
 def _history(previous: np.ndarray, columns: np.ndarray) -> list[np.ndarray]:

@@ -95,6 +95,10 @@ class MarkovSpelling:
         """Of each code ``[K]`` at a place, knowing what was put before it."""
         return self._counts.probabilities(self._history, row, level)
 
+    def each(self, row: int, level: int) -> list[Floats]:
+        """The same by each order of contexts, unmixed."""
+        return self._counts.each(self._history, row, level)
+
     def put(self, row: int, level: int, code: int) -> None:
         """The code of a place."""
         self._column[row, level] = code

@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_live.prior.base import Column
+from distill_live.prior.following import HEARD, followed_along, said
 from distill_live.prior.markov import MarkovPrior
-from distill_live.prior.mixed_live import HEARD, LiveMixedPrior, MixedConfig, MixedState, followed_along, ratio_of
+from distill_live.prior.markov_live import MarkovConfig
+from distill_live.prior.mixed_live import LiveMixedPrior, MixedConfig, MixedState, shares_of
 from distill_live.prior.network import Prior, build_prior
 from distill_live.prior.shares import fitted_shares
+from distill_live.weights import Weights
 
-DOUBT: Final = 64.0  # as many columns in which both would do equally well: one recording says little about the next
+DOUBT: Final = 64.0  # as many columns in which all would do equally well: one recording says little about the next
 
 Floats = NDArray[np.float64]
 
@@ -38,37 +41,51 @@ class MixedPrior(Prior[MixedState]):
         counted = build_prior(config.counted)
         assert isinstance(counted, MarkovPrior)
         self.counted = counted
-        self.register_buffer("shares", torch.full((config.levels,), 0.5))
+        members = 1 + counted.config.orders
+        shape = (members, config.levels) if config.heard else (config.levels,)
+        self.register_buffer("shares", torch.full(shape, 1.0 / members if config.heard else 0.5))
 
     @classmethod
     def of(cls, learned: Prior[Any], counted: MarkovPrior, shares: Floats, heard: int = HEARD) -> MixedPrior:
-        """Both, as they are; ``shares`` ``[Q]`` of what has learnt, which follow what is ``heard`` (columns)."""
+        """Both, as they are.
+
+        Args:
+            learned, counted: the parts.
+            shares: ``[E, Q]`` of what has learnt and of each order of contexts, 1 together.
+            heard: columns that the shares follow; with 0 they are ``[Q]``, of what has learnt, and stay (old files).
+        """
         c = learned.config
         parts = learned.config.to_json(), counted.config.to_json()
-        config = MixedConfig(c.rows, c.levels, c.codebook_size, *parts, heard=heard)
-        prior = cls(config)
+        prior = cls(MixedConfig(c.rows, c.levels, c.codebook_size, *parts, heard=heard))
         prior.learned, prior.counted = learned, counted
         prior.get_buffer("shares").copy_(torch.from_numpy(shares.astype(np.float32)))
         return prior
 
     def forward(self, previous: Tensor, columns: Tensor) -> Tensor:
         learned = self.learned(previous, columns).softmax(-1)
-        counted = self.counted(previous, columns).softmax(-1)
-        given = [p.detach().gather(-1, columns[..., None])[..., 0].transpose(0, 1) for p in (learned, counted)]
-        along = self._along(*(p.double().cpu().numpy() for p in given))
-        shares = torch.from_numpy(along).to(learned).transpose(0, 1)[..., None]
-        return torch.log((shares * learned + (1.0 - shares) * counted).clamp_min(1e-9))
-
-    def _along(self, learned: Floats, counted: Floats) -> Floats:
-        """The shares before each column, from the probabilities that both gave its codes; all ``[W, ..., Q]``."""
-        fitted = self.get_buffer("shares").double().cpu().numpy()
-        return followed_along(ratio_of(learned, counted), fitted, self.config.heard)
+        counted = self.counted.each(previous, columns)
+        if not self.config.heard:
+            counted = self.counted(previous, columns).softmax(-1)[None]
+        each = torch.cat([learned[None], counted])  # [E, B, W, H, Q, K]
+        came = columns[..., None].expand(len(each), *columns.shape, 1)
+        likely = each.detach().gather(-1, came)[..., 0].transpose(1, 2).double().cpu().numpy()
+        shares = torch.from_numpy(self._along(likely)).to(learned).transpose(1, 2)[..., None]
+        return torch.log((shares * each).sum(dim=0).clamp_min(1e-9))
 
     def of_codes(self, grid: Column) -> Floats:
-        learned, counted = self.learned.of_codes(grid), self.counted.of_codes(grid)
-        shares = self._along(learned, counted)
-        found: Floats = shares * learned + (1.0 - shares) * counted
+        each = likely_by_each(self.learned, self.counted, grid)
+        if not self.config.heard:
+            each = np.stack([each[0], self.counted.of_codes(grid)])
+        found: Floats = (self._along(each) * each).sum(axis=0)
         return found
+
+    def _along(self, likely: Floats) -> Floats:
+        """The shares before each column, from the probabilities that each gave its codes; both ``[E, W, ..., Q]``."""
+        fitted = shares_of(Weights({"shares": self.get_buffer("shares").cpu().numpy()}, "prior"), *self._configs())
+        return followed_along(said(likely), fitted, self.config.heard)
+
+    def _configs(self) -> tuple[MixedConfig, MarkovConfig]:
+        return self.config, self.counted.config
 
     def set_biases(self, log_probabilities: Tensor) -> None:
         self.learned.set_biases(log_probabilities)
@@ -78,30 +95,35 @@ class MixedPrior(Prior[MixedState]):
         super()._load_from_state_dict(*arguments)
 
 
-def fitted_to(learned: Floats, counted: Floats) -> Floats:
-    """The share of ``learned`` in the mixture that makes these codes likeliest, per level ``[Q]``; both ``[..., Q]``.
+def likely_by_each(learned: Prior[Any], counted: MarkovPrior, grid: Column) -> Floats:
+    """The probability of each code of a grid by what has learnt and by each order of contexts, ``[E, W, H, Q]``."""
+    return np.concatenate([learned.of_codes(grid)[None], counted.each_of_codes(grid)])
 
-    >>> fitted_to(np.full((999, 1), 0.9), np.full((999, 1), 0.1)).round(1)
-    array([1.])
+
+def fitted_to(likely: Floats) -> Floats:
+    """The shares ``[E, Q]`` of the mixture that makes codes likeliest; ``likely`` ``[E, ..., Q]`` as each found them.
+
+    >>> fitted_to(np.stack([np.full((999, 1), 0.9), np.full((999, 1), 0.1)])).round(1)
+    array([[1.],
+           [0.]])
     """
-    both = np.stack([learned, counted], axis=-1).reshape(-1, learned.shape[-1], 2)
-    return np.array([fitted_shares(both[:, level], DOUBT)[0] for level in range(both.shape[1])])
+    by_level = likely.reshape(len(likely), -1, likely.shape[-1])
+    return np.stack([fitted_shares(by_level[:, :, q].T, DOUBT) for q in range(likely.shape[-1])], axis=-1)
 
 
-def mixed_bits(learned: Sequence[Floats], counted: Sequence[Floats]) -> Floats:
+def mixed_bits(likely: Sequence[Floats]) -> Floats:
     """Bits per code ``[Q]`` of a mixture whose shares were never fitted to the codes they are measured on.
 
     Args:
-        learned, counted: probabilities ``[W, ..., Q]`` of the codes of each recording; shares for one are fitted on the
+        likely: probabilities ``[E, W, ..., Q]`` of the codes of each recording; shares for one are fitted on the
             others, or, where there is one recording alone, on its other half. From there they follow what is heard.
     """
-    if len(learned) == 1:
-        learned, counted = np.array_split(learned[0], 2), np.array_split(counted[0], 2)
-    total, count = np.zeros(learned[0].shape[-1]), 0
-    for own in range(len(learned)):
-        a, b = (np.concatenate([p for at, p in enumerate(of_all) if at != own]) for of_all in (learned, counted))
-        shares = followed_along(ratio_of(learned[own], counted[own]), fitted_to(a, b), HEARD)
-        bits = -np.log2(np.maximum(shares * learned[own] + (1.0 - shares) * counted[own], 1e-12))
-        total += bits.reshape(-1, len(total)).sum(axis=0)
-        count += bits.size // len(total)
+    recordings = list(likely) if len(likely) > 1 else np.array_split(likely[0], 2, axis=1)
+    total, count = np.zeros(recordings[0].shape[-1]), 0
+    for own, each in enumerate(recordings):
+        others = [other.reshape(len(other), -1, len(total)) for at, other in enumerate(recordings) if at != own]
+        shares = followed_along(said(each), fitted_to(np.concatenate(others, axis=1)), HEARD)
+        bits = -np.log2(np.maximum((shares * each).sum(axis=0), 1e-12)).reshape(-1, len(total))
+        total += bits.sum(axis=0)
+        count += len(bits)
     return total / max(count, 1)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from distill_live.prior.base import Column
 from distill_live.prior.markov import MarkovPrior
-from distill_live.prior.mixed import MixedPrior, fitted_to, mixed_bits
+from distill_live.prior.mixed import MixedPrior, fitted_to, likely_by_each, mixed_bits
 from distill_live.prior.network import Prior
 from distill_live.prior.objective import PriorData, PriorObjective, PriorRecipe
 from distill_live.prior.recurrent import RecurrentPrior, adaptive_prior_config
@@ -123,8 +123,8 @@ def _both(
     learnt: PriorObjective, counted: PriorObjective, held_out: Sequence[Column]
 ) -> tuple[PriorObjective, NDArray[np.float64]]:
     """Both together, with what judges them, and the bits per code of a mixture that was not fitted to them."""
-    by_prior = [[o.prior.of_codes(grid) for grid in held_out] for o in (learnt, counted)]
-    shares = fitted_to(*(np.concatenate(of_all) for of_all in by_prior))
     assert isinstance(counted.prior, MarkovPrior)
+    likely = [likely_by_each(learnt.prior, counted.prior, grid) for grid in held_out]
+    shares = fitted_to(np.concatenate(likely, axis=1))
     both = MixedPrior.of(learnt.prior.cpu(), counted.prior, shares)
-    return PriorObjective(both, learnt.data, learnt.recipe, learnt.seed), mixed_bits(*by_prior)
+    return PriorObjective(both, learnt.data, learnt.recipe, learnt.seed), mixed_bits(likely)

@@ -97,7 +97,8 @@ def fresh(config: PriorConfig, seed: int = 3) -> Prior[Any]:
     if isinstance(config, MixedConfig):
         learned, counted = fresh(prior_config(config.learned), seed), fresh(prior_config(config.counted), seed)
         assert isinstance(counted, MarkovPrior)
-        return MixedPrior.of(learned, counted, np.linspace(0.3, 0.8, config.levels)).eval()
+        shares = np.random.default_rng(seed).dirichlet(np.ones(1 + counted.config.orders), config.levels).T
+        return MixedPrior.of(learned, counted, shares).eval()
     torch.manual_seed(seed)
     prior = build_prior(config.to_json()).eval()
     with torch.no_grad():

@@ -10,7 +10,18 @@ import pytest
 
 from distill_live.errors import CorpusError
 from distill_live.prior import contexts
-from distill_live.prior.contexts import OCTAVES, ORDERS, ContextCounts, Order, hashed, history_of, last_column, own_past
+from distill_live.prior.baselines import MarkovBaseline
+from distill_live.prior.contexts import (
+    OCTAVES,
+    ORDERS,
+    ContextCounts,
+    Order,
+    hashed,
+    history_of,
+    last_column,
+    own_past,
+    pairs,
+)
 from distill_live.prior.order import BEGIN
 
 
@@ -137,6 +148,25 @@ def test_the_coarsest_level_hears_of_the_finer_ones_when_it_will_move():
     alone = ContextCounts(grids[:5], 8, both.weights[:1])
     assert both.bits(grids[5:])[0] < 0.8 * alone.bits(grids[5:])[0]
     assert both.shares[ORDERS.index(last_column), 0] > 0.5
+
+
+def test_pairs_are_the_bigram_that_every_prior_is_held_against():
+    grids = [walk(120, seed)[:, :1] for seed in range(5)]
+    counts, bigram = ContextCounts(grids[:4], 5), MarkovBaseline(grids[:4], 5)
+    likely = counts.each_of_codes(grids[4])[ORDERS.index(pairs)]
+    assert -np.log2(likely).mean(axis=(0, 1)) == pytest.approx(bigram.bigram_bits(grids[4:]), abs=0.05)
+
+
+def test_all_orders_together_are_their_mixture():
+    counts = ContextCounts([walk(60, seed) for seed in range(3)], 5)
+    grid = walk(20, 9)
+    each = counts.each_of_codes(grid)
+    assert each.shape == (len(ORDERS), *grid.shape)
+    assert (counts.shares[:, None, None] * each).sum(axis=0) == pytest.approx(counts.of_codes(grid))
+    history = [grid[10], *(grid[10 - back] for back in range(1, 6))]
+    for level in range(2):
+        at_place = [p[grid[10, 1, level]] for p in counts.each(history, 1, level)]
+        assert at_place == pytest.approx(each[:, 10, 1, level])
 
 
 def test_shares_of_the_orders_add_up():

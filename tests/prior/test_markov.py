@@ -60,13 +60,13 @@ def test_a_file_with_one_order_can_be_trained_on(prior: Any):
 
 @pytest.mark.parametrize("share", [-0.1, 2.0, 0.0, float("nan")])
 def test_impossible_shares_are_refused(prior: Any, share: float):
-    stored = {**prior.weights(), "shares_of_orders": np.full(6, share, np.float32)}
+    stored = {**prior.weights(), "shares_of_orders": np.full(9, share, np.float32)}
     with pytest.raises(ModelFileError, match="does not fit") as caught:
         live_prior(prior.config.to_json(), stored)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("orders", [0, 3, True, "2", 1.0])
+@pytest.mark.parametrize("orders", [0, 4, True, "2", 1.0])
 def test_impossible_orders_are_refused(prior: Any, orders: Any):
     with pytest.raises(ModelFileError, match="damaged"):
         prior_config({**prior.config.to_json(), "orders": orders})
