@@ -80,6 +80,10 @@ class MarkovPrior(Prior[MarkovState]):
         """As ``of_codes``, by each order of contexts: ``[orders, W, H, Q]``."""
         return self._tables().each_of_codes(grid)
 
+    def shares_alone(self) -> NDArray[np.float64]:
+        """How its orders of contexts are mixed where they stand alone: ``[orders, Q]``."""
+        return self._tables().shares
+
     def set_biases(self, log_probabilities: Tensor) -> None:
         """Nothing: its unigram is counted like the rest."""
 

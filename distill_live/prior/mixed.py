@@ -23,7 +23,7 @@ from distill_live.prior.network import Prior, build_prior
 from distill_live.prior.shares import fitted_shares
 from distill_live.weights import Weights
 
-DOUBT: Final = 64.0  # as many columns in which all would do equally well: one recording says little about the next
+DOUBT: Final = 64.0  # as many columns speak for the shares before any fitting: one recording says little about the next
 
 Floats = NDArray[np.float64]
 
@@ -100,29 +100,40 @@ def likely_by_each(learned: Prior[Any], counted: MarkovPrior, grid: Column) -> F
     return np.concatenate([learned.of_codes(grid)[None], counted.each_of_codes(grid)])
 
 
-def fitted_to(likely: Floats) -> Floats:
-    """The shares ``[E, Q]`` of the mixture that makes codes likeliest; ``likely`` ``[E, ..., Q]`` as each found them.
+def even_shares(counted: MarkovPrior) -> Floats:
+    """The shares ``[E, Q]`` before anything is known: half for what has learnt, half for the counts as they mix."""
+    return np.concatenate([np.full((1, counted.config.levels), 0.5), 0.5 * counted.shares_alone()])
 
-    >>> fitted_to(np.stack([np.full((999, 1), 0.9), np.full((999, 1), 0.1)])).round(1)
+
+def fitted_to(likely: Floats, otherwise: Floats) -> Floats:
+    """The shares ``[E, Q]`` of the mixture that makes codes likeliest.
+
+    Args:
+        likely: ``[E, ..., Q]``, as each found the codes that came.
+        otherwise: ``[E, Q]``, what they are where there is nothing to fit them to.
+
+    >>> fitted_to(np.stack([np.full((999, 1), 0.9), np.full((999, 1), 0.1)]), np.full((2, 1), 0.5)).round(1)
     array([[1.],
            [0.]])
     """
     by_level = likely.reshape(len(likely), -1, likely.shape[-1])
-    return np.stack([fitted_shares(by_level[:, :, q].T, DOUBT) for q in range(likely.shape[-1])], axis=-1)
+    fitted = [fitted_shares(by_level[:, :, q].T, DOUBT, otherwise[:, q]) for q in range(likely.shape[-1])]
+    return np.stack(fitted, axis=-1)
 
 
-def mixed_bits(likely: Sequence[Floats]) -> Floats:
+def mixed_bits(likely: Sequence[Floats], otherwise: Floats) -> Floats:
     """Bits per code ``[Q]`` of a mixture whose shares were never fitted to the codes they are measured on.
 
     Args:
         likely: probabilities ``[E, W, ..., Q]`` of the codes of each recording; shares for one are fitted on the
             others, or, where there is one recording alone, on its other half. From there they follow what is heard.
+        otherwise: as ``fitted_to`` takes it.
     """
     recordings = list(likely) if len(likely) > 1 else np.array_split(likely[0], 2, axis=1)
     total, count = np.zeros(recordings[0].shape[-1]), 0
     for own, each in enumerate(recordings):
         others = [other.reshape(len(other), -1, len(total)) for at, other in enumerate(recordings) if at != own]
-        shares = followed_along(said(each), fitted_to(np.concatenate(others, axis=1)), HEARD)
+        shares = followed_along(said(each), fitted_to(np.concatenate(others, axis=1), otherwise), HEARD)
         bits = -np.log2(np.maximum((shares * each).sum(axis=0), 1e-12)).reshape(-1, len(total))
         total += bits.sum(axis=0)
         count += len(bits)

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from distill_live.errors import ModelFileError
 from distill_live.prior.base import live_prior, prior_config
 from distill_live.prior.following import HEARD, followed_along, said
-from distill_live.prior.mixed import MixedPrior, fitted_to, likely_by_each, mixed_bits
+from distill_live.prior.mixed import MixedPrior, even_shares, fitted_to, likely_by_each, mixed_bits
+
+EVEN = np.full((2, 2), 0.5)
 
 
 def probabilities(seed: int, count: int = 200, levels: int = 2) -> Any:
@@ -33,7 +35,7 @@ def of_one(share: float) -> Any:
 @settings(max_examples=20)
 def test_no_other_share_needs_fewer_bits(seed: int):
     likely = probabilities(seed, 20_000)
-    best = bits(fitted_to(likely)[:, None], likely)
+    best = bits(fitted_to(likely, EVEN)[:, None], likely)
     for share in np.linspace(0.0, 1.0, 21):
         assert (best <= bits(of_one(share), likely) + 1e-3).all()
 
@@ -44,17 +46,26 @@ def turned(columns: int, first: float = 0.9) -> Any:
 
 
 def test_who_is_always_right_gets_everything_when_that_is_sure():
-    assert fitted_to(turned(20_000))[:, 0] == pytest.approx([1.0, 0.0], abs=2e-3)
-    assert fitted_to(turned(20_000, 0.1))[:, 0] == pytest.approx([0.0, 1.0], abs=2e-3)
-    shares = [fitted_to(turned(columns))[0, 0] for columns in (1, 50, 500, 5000)]
+    assert fitted_to(turned(20_000), EVEN[:, :1])[:, 0] == pytest.approx([1.0, 0.0], abs=2e-3)
+    assert fitted_to(turned(20_000, 0.1), EVEN[:, :1])[:, 0] == pytest.approx([0.0, 1.0], abs=2e-3)
+    shares = [fitted_to(turned(columns), EVEN[:, :1])[0, 0] for columns in (1, 50, 500, 5000)]
     assert shares == sorted(shares)
     assert 0.5 < shares[0] < 0.52
     assert shares[1] < 0.9, "50 columns, two seconds, of one recording"
 
 
+def test_where_nothing_was_held_out_to_tell_shares_are_what_the_counts_say(cases: Any, make_prior: Any):
+    counted = make_prior(cases["mixed"][0]).counted
+    even = even_shares(counted)
+    assert even[0] == pytest.approx(0.5)
+    assert even[1:] == pytest.approx(0.5 * counted.shares_alone())
+    assert fitted_to(np.full((4, 0, 3), 0.5), even) == pytest.approx(even)
+    assert fitted_to(np.full((4, 500, 3), 0.5), even) == pytest.approx(even)
+
+
 def test_bits_are_measured_with_shares_of_other_recordings():
     """Where recordings contradict each other, a share fitted to the others is the wrong one to begin with: it shows."""
-    agreeing, contradicting = mixed_bits([turned(400), turned(400)]), mixed_bits([turned(400), turned(400, 0.1)])
+    agreeing, contradicting = (mixed_bits([turned(400), turned(400, p)], EVEN[:, :1]) for p in (0.9, 0.1))
     assert agreeing[0] == pytest.approx(-np.log2(0.9), abs=0.05)
     assert contradicting[0] > agreeing[0] + 0.02
     assert contradicting[0] < 0.5, "it follows what it hears; with the other's share alone a code would cost 2.7 bits"
@@ -62,7 +73,7 @@ def test_bits_are_measured_with_shares_of_other_recordings():
 
 def test_one_recording_is_judged_by_its_halves():
     first, second = probabilities(1), probabilities(2)
-    whole, apart = mixed_bits([np.concatenate([first, second], axis=1)]), mixed_bits([first, second])
+    whole, apart = mixed_bits([np.concatenate([first, second], axis=1)], EVEN), mixed_bits([first, second], EVEN)
     assert whole == pytest.approx(apart)
 
 

@@ -52,8 +52,15 @@ def test_counts_are_kept_where_nothing_was_learnt(data):
     assert chosen.words.startswith("Counting is kept")
 
 
-def test_what_has_learnt_is_kept_where_it_is_better(strangers):
-    chosen = choose_prior("auto", strangers, K, 1, learn_nothing)
+def test_what_has_learnt_is_kept_where_counting_has_nothing_to_add(strangers):
+    def learn_it_all(task: Any) -> Outcome:
+        biases = torch.zeros(1, 2, K)
+        biases[:, :, 5] = 30.0
+        task.prior.set_biases(biases)
+        return learn_nothing(task)
+
+    held_out = tuple(np.full((150, 1, 2), 5, np.int16) for _ in range(2))  # a code that was never counted
+    chosen = choose_prior("auto", PriorData(strangers.train, held_out), K, 1, learn_it_all)
     assert chosen.objective.prior.config.kind == "recurrent"
     assert chosen.learnt_bits < chosen.counted_bits
     assert chosen.words.startswith("It has learnt")
