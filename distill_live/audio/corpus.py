@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_live.audio.files import AUDIO_SUFFIXES, SAMPLE_RATE, read_audio, resample
+from distill_live.audio.files import AUDIO_SUFFIXES, SAMPLE_RATE, dc_offset, read_audio, resample
 from distill_live.errors import AudioFileError, CorpusError
 
 Floats = NDArray[np.float32]
@@ -186,7 +186,7 @@ def _used_part(path: Path, most_s: float, sample_rate: int | None) -> tuple[Floa
     """Mono samples without DC at ``sample_rate`` (None: the file's own), and the file's facts."""
     sound = read_audio(path, None, most_seconds=most_s)
     mixed = sound.mono()
-    offset = _dc_offset(mixed)
+    offset = dc_offset(mixed)
     samples = (mixed - np.float32(offset)).astype(np.float32)
     peak = float(np.abs(samples).max())
     notes: list[str] = []
@@ -207,16 +207,6 @@ def _used_part(path: Path, most_s: float, sample_rate: int | None) -> tuple[Floa
     if sample_rate is not None:
         samples = resample(samples[None], sound.source_rate, sample_rate)[0]
     return samples, facts
-
-
-def _dc_offset(samples: Floats) -> float:
-    """What is constant in a signal: the mean and the median must both see it.
-
-    The mean of a short low stroke is not zero although it decays to zero, and the median of a narrow pulse is not
-    zero although its mean is; taking such a value away would add a step at each end.
-    """
-    mean, median = float(samples.mean(dtype=np.float64)), float(np.median(samples))
-    return min(mean, median, key=abs) if mean * median > 0 else 0.0
 
 
 def _sounding_s(samples: Floats, rate: int, silence_dbfs: float) -> float:

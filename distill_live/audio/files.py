@@ -83,6 +83,28 @@ def read_audio(path: Path | str, sample_rate: int | None = SAMPLE_RATE, *, most_
     return Sound(resample(samples, source_rate, rate), rate, source_rate, path.name, whole)
 
 
+def read_mono(path: Path | str, sample_rate: int = SAMPLE_RATE) -> Floats:
+    """A recording as training hears it: the mean of its channels, without DC offset, float32 ``[T]``.
+
+    Raises:
+        AudioFileError: as ``read_audio``.
+    """
+    sound = read_audio(path, None)
+    mixed = sound.mono()
+    centred = (mixed - np.float32(dc_offset(mixed))).astype(np.float32)
+    return resample(centred[None], sound.source_rate, sample_rate)[0]
+
+
+def dc_offset(samples: Floats) -> float:
+    """What is constant in a signal: the mean and the median must both see it.
+
+    The mean of a short low stroke is not zero although it decays to zero, and the median of a narrow pulse is not
+    zero although its mean is; taking such a value away would add a step at each end.
+    """
+    mean, median = float(samples.mean(dtype=np.float64)), float(np.median(samples))
+    return min(mean, median, key=abs) if mean * median > 0 else 0.0
+
+
 def resample(samples: Floats, source_rate: int, sample_rate: int) -> Floats:
     """Change the rate of float32 ``[C, T]``; the result has ``round(T * sample_rate / source_rate)`` samples.
 

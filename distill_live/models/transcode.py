@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_live.audio.files import read_audio
+from distill_live.audio.files import read_mono
 from distill_live.audio.mel import log_mel
 from distill_live.codec.codebooks import Codebooks
 from distill_live.codec.live import LiveEncoder
@@ -59,11 +59,10 @@ def encode_sound(model: Playable, path: Path) -> CodeGrid:
     Raises:
         AudioFileError: when it cannot be read.
     """
-    samples = read_audio(path, model.mel.sample_rate).mono()
+    samples = read_mono(path, model.mel.sample_rate)
     if not len(samples):
         raise UsageError(f"{path} holds no sound", fix="give a recording")
-    centred = samples - np.float32(samples.mean(dtype=np.float64))  # as in training: an offset is not a sound
-    codes = encode_mel(model.encoder, model.codebooks, log_mel(centred, model.mel))
+    codes = encode_mel(model.encoder, model.codebooks, log_mel(samples, model.mel))
     return CodeGrid(codes, model.sha256, len(samples), path.name)
 
 

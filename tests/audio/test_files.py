@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from distill_live.audio.files import Sound, read_audio, resample, write_audio
+from distill_live.audio.files import Sound, read_audio, read_mono, resample, write_audio
 from distill_live.errors import AudioFileError
 
 
@@ -45,6 +45,22 @@ def test_resampling_lets_nothing_above_the_new_range_through() -> None:
 def test_mono_is_the_mean_of_the_channels() -> None:
     left_only = np.array([[1.0, -1.0], [0.0, 0.0]], dtype=np.float32)
     assert Sound(left_only, 48000, 48000, "x").mono().tolist() == [0.5, -0.5]
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 48000])
+def test_an_offset_is_taken_away_and_a_short_low_stroke_is_left_as_it_is(tmp_path: Path, rate: int) -> None:
+    """The mean of a stroke is not zero although it decays to zero: without it there would be a step at each end."""
+    t = np.arange(round(0.3 * rate)) / rate
+    stroke = 0.8 * np.exp(-40 * t) * np.sin(2 * np.pi * 30 * t)
+    assert abs(stroke.mean()) > 0.01
+    soundfile.write(tmp_path / "stroke.wav", stroke, rate, subtype="FLOAT")
+    soundfile.write(
+        tmp_path / "offset.wav", np.stack([sine(rate) + 0.1, sine(rate) + 0.3], axis=1), rate, subtype="FLOAT"
+    )
+    heard = read_mono(tmp_path / "stroke.wav")
+    assert np.array_equal(heard, read_audio(tmp_path / "stroke.wav").mono())
+    assert abs(float(read_mono(tmp_path / "offset.wav").mean())) < 1e-3
+    assert read_mono(tmp_path / "offset.wav").shape == (24000,)
 
 
 def test_a_long_file_can_be_read_in_part_and_says_so(tmp_path: Path) -> None:

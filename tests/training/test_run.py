@@ -78,6 +78,12 @@ def test_a_trained_file_plays_and_says_how_it_was_made(trained):
     assert not work_folder(trained[0]).exists()
 
 
+def test_a_recording_is_encoded_as_training_heard_it(trained, corpus):
+    model = load_playable(trained[0])
+    for grid in model.grids:
+        assert np.array_equal(encode_sound(model, corpus / grid.name).codes, grid.codes)
+
+
 def test_the_events_tell_the_story_in_order(trained):
     events = trained[1]
     stages = [e.stage for e in events if isinstance(e, Notice) and e.type == "stage"]

@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from distill_live.audio.files import read_audio
+from distill_live.audio.files import dc_offset, read_audio
 from distill_live.audio.mel import log_mel
 from distill_live.cli.bench.offline import Listener
 from distill_live.cli.quality.editing import Edited, edited
@@ -155,7 +155,7 @@ def _mono(path: Path) -> Sound:
 
 
 def _mel(model: Playable, sound: Sound) -> NDArray[np.float32]:
-    return log_mel(sound - np.float32(sound.mean(dtype=np.float64)), model.mel)  # as it was encoded
+    return log_mel(sound - np.float32(dc_offset(sound)), model.mel)  # as it was encoded
 
 
 def _through(model: Playable, paths: Sequence[Path]) -> tuple[list[Sound], float, float]:
