@@ -92,7 +92,8 @@ def read_mono(path: Path | str, sample_rate: int = SAMPLE_RATE) -> Floats:
     sound = read_audio(path, None)
     mixed = sound.mono()
     centred = (mixed - np.float32(dc_offset(mixed))).astype(np.float32)
-    return resample(centred[None], sound.source_rate, sample_rate)[0]
+    heard: Floats = resample(centred[None], sound.source_rate, sample_rate)[0]
+    return heard
 
 
 def dc_offset(samples: Floats) -> float:

@@ -2,7 +2,7 @@
 
 Codes that come from a sound of another kind, or from levels that never met, add up to latents that no training has
 shown; a small codec answered two drones 30 and 40 dB too loud. So every band has a ceiling, and the whole frame one
-too. What was trained never touches either. Values, no state: any thread.
+too. The recordings themselves are never above it. Values, no state: any thread.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def load_playable(path: Path) -> Playable:
     try:
         prior, vocoder = _prior(file), _vocoder(file)
         encoder = LiveEncoder(file.codec, file.weights("codec.encoder"))
-        decoder = LiveDecoder(file.codec, file.weights("codec.decoder"), ceiling_of(file))
+        decoder = LiveDecoder(file.codec, file.weights("codec.decoder"), _ceiling(file))
     except ModelFileError as error:
         raise ModelFileError(f"{path} cannot be used: {error.what}", fix=error.fix) from None
     return Playable(
@@ -141,7 +141,7 @@ def load_playable(path: Path) -> Playable:
     )
 
 
-def ceiling_of(file: ModelFile) -> Ceiling | None:
+def _ceiling(file: ModelFile) -> Ceiling | None:
     """How loud its decoder may become; files from before there was a ceiling have none."""
     array = file.tensors.get(CEILING)
     return None if array is None else Ceiling.from_array(array, file.codec.n_mels)

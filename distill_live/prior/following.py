@@ -48,6 +48,8 @@ def followed(heard: Floats, fitted: Shares) -> Floats:
 
 def followed_along(heard: Floats, fitted: Shares, columns: int) -> Floats:
     """The shares before each column of a grid, from what was ``said``, both ``[E, W, ..., Q]``; so many are heard."""
+    if not heard.shape[1]:
+        return np.ones(heard.shape)
     before = np.concatenate([np.ones((len(heard), columns, *heard.shape[2:])), heard], axis=1)
-    last = [before[:, n : n + heard.shape[1]] for n in range(columns)]
-    return followed(np.stack(last) if columns else np.empty((0, *heard.shape)), fitted)
+    windows = np.lib.stride_tricks.sliding_window_view(before, heard.shape[1], axis=1)  # views: the whole, shifted
+    return followed(np.moveaxis(windows, (1, -1), (0, 2))[:columns], fitted)

@@ -99,6 +99,10 @@ class MarkovSpelling:
         """The same by each order of contexts, unmixed."""
         return self._counts.each(self._history, row, level)
 
+    def each_of(self, row: int, level: int, code: int) -> list[float]:
+        """What ``each`` says of one code."""
+        return self._counts.each_of_code(self._history, row, level, code)
+
     def put(self, row: int, level: int, code: int) -> None:
         """The code of a place."""
         self._column[row, level] = code

@@ -1,7 +1,8 @@
-"""Learning and counting together, while it is made: two priors and a share for each level (``mixed_live.py`` plays it).
+"""Learning and counting together, while it is made: two priors and their shares (``mixed_live.py`` plays it).
 
 The shares begin as those with which recordings that were held out are least surprising (expectation maximisation, a
-mixture of two; Jelinek and Mercer, 1980), and follow what is heard from there. Training thread.
+mixture of what has learnt and of each order of contexts; Jelinek and Mercer, 1980), and follow what is heard from
+there. Training thread.
 """
 
 from __future__ import annotations
@@ -17,19 +18,17 @@ from torch import Tensor
 from distill_live.prior.base import Column
 from distill_live.prior.following import HEARD, followed_along, said
 from distill_live.prior.markov import MarkovPrior
-from distill_live.prior.markov_live import MarkovConfig
-from distill_live.prior.mixed_live import LiveMixedPrior, MixedConfig, MixedState, shares_of
+from distill_live.prior.mixed_live import LiveMixedPrior, MixedConfig, MixedState, as_shares
 from distill_live.prior.network import Prior, build_prior
 from distill_live.prior.shares import fitted_shares
-from distill_live.weights import Weights
 
-DOUBT: Final = 64.0  # as many columns speak for the shares before any fitting: one recording says little about the next
+DOUBT: Final = 64.0  # as many codes of a level speak for the shares before: one recording may be unlike others
 
 Floats = NDArray[np.float64]
 
 
 class MixedPrior(Prior[MixedState]):
-    """A prior that learns and one that counts; ``of`` makes one that fits both together."""
+    """A prior that learns and one that counts; ``of`` puts both together."""
 
     config_class = MixedConfig
     live_class = LiveMixedPrior
@@ -46,17 +45,11 @@ class MixedPrior(Prior[MixedState]):
         self.register_buffer("shares", torch.full(shape, 1.0 / members if config.heard else 0.5))
 
     @classmethod
-    def of(cls, learned: Prior[Any], counted: MarkovPrior, shares: Floats, heard: int = HEARD) -> MixedPrior:
-        """Both, as they are.
-
-        Args:
-            learned, counted: the parts.
-            shares: ``[E, Q]`` of what has learnt and of each order of contexts, 1 together.
-            heard: columns that the shares follow; with 0 they are ``[Q]``, of what has learnt, and stay (old files).
-        """
+    def of(cls, learned: Prior[Any], counted: MarkovPrior, shares: Floats) -> MixedPrior:
+        """Both, as they are; ``shares`` ``[E, Q]`` of what has learnt and of each order of contexts, 1 together."""
         c = learned.config
         parts = learned.config.to_json(), counted.config.to_json()
-        prior = cls(MixedConfig(c.rows, c.levels, c.codebook_size, *parts, heard=heard))
+        prior = cls(MixedConfig(c.rows, c.levels, c.codebook_size, *parts, heard=HEARD))
         prior.learned, prior.counted = learned, counted
         prior.get_buffer("shares").copy_(torch.from_numpy(shares.astype(np.float32)))
         return prior
@@ -81,11 +74,8 @@ class MixedPrior(Prior[MixedState]):
 
     def _along(self, likely: Floats) -> Floats:
         """The shares before each column, from the probabilities that each gave its codes; both ``[E, W, ..., Q]``."""
-        fitted = shares_of(Weights({"shares": self.get_buffer("shares").cpu().numpy()}, "prior"), *self._configs())
+        fitted = as_shares(self.get_buffer("shares").cpu().numpy(), self.config.heard)
         return followed_along(said(likely), fitted, self.config.heard)
-
-    def _configs(self) -> tuple[MixedConfig, MarkovConfig]:
-        return self.config, self.counted.config
 
     def set_biases(self, log_probabilities: Tensor) -> None:
         self.learned.set_biases(log_probabilities)
@@ -100,8 +90,8 @@ def likely_by_each(learned: Prior[Any], counted: MarkovPrior, grid: Column) -> F
     return np.concatenate([learned.of_codes(grid)[None], counted.each_of_codes(grid)])
 
 
-def even_shares(counted: MarkovPrior) -> Floats:
-    """The shares ``[E, Q]`` before anything is known: half for what has learnt, half for the counts as they mix."""
+def shares_before(counted: MarkovPrior) -> Floats:
+    """The shares ``[E, Q]`` before any fitting: half for what has learnt, half for the counts as they mix alone."""
     return np.concatenate([np.full((1, counted.config.levels), 0.5), 0.5 * counted.shares_alone()])
 
 
@@ -110,7 +100,7 @@ def fitted_to(likely: Floats, otherwise: Floats) -> Floats:
 
     Args:
         likely: ``[E, ..., Q]``, as each found the codes that came.
-        otherwise: ``[E, Q]``, what they are where there is nothing to fit them to.
+        otherwise: ``[E, Q]``, what they are where there is nothing to fit them to, and what doubt draws them to.
 
     >>> fitted_to(np.stack([np.full((999, 1), 0.9), np.full((999, 1), 0.1)]), np.full((2, 1), 0.5)).round(1)
     array([[1.],

@@ -2,8 +2,9 @@
 
 What has learnt knows what is like what, and goes where nothing was counted; what has counted knows the corpus's own
 turns and how long things stay. Mixed by shares for each level (``mixed.py`` fits them) they need fewer bits than
-either alone: on recordings held out 5.60 a code for 5.74 and 5.74 on beats, 3.97 for 4.10 and 4.22 on the demo corpus.
-Each order of contexts of what counts has a share of its own, and all follow what is heard (``following.py``).
+either alone: on recordings held out 5.60 a code for 5.74 and 5.74 on beats, 3.97 for 4.10 and 4.22 on the demo corpus,
+with two shares that stay. Better still, each order of contexts of what counts has a share of its own at each place, and
+all follow what is heard (``following.py``).
 
 Render thread, or offline.
 """
@@ -79,7 +80,8 @@ class LiveMixedPrior(LivePrior[MixedState]):
         learned, counted = prior_config(config.learned), prior_config(config.counted)
         assert isinstance(counted, MarkovConfig)
         taken = Weights(own, "prior")
-        self._shares = shares_of(taken, config, counted)
+        shape = (1 + counted.orders, config.levels) if config.heard else (config.levels,)
+        self._shares = as_shares(taken.take("shares", *shape), config.heard)
         taken.done()
         self._learned: LivePrior[Any] = live_kinds()[learned.kind](learned, _part(weights, LEARNED))
         self._counted = LiveMarkovPrior(counted, _part(weights, COUNTED))
@@ -89,10 +91,11 @@ class LiveMixedPrior(LivePrior[MixedState]):
         return _state(self._learned.initial_state(), self._counted.initial_state(), nothing)
 
     def step(self, state: MixedState, choose: Choose) -> tuple[Column, MixedState]:
-        return self._step(state, choose, self._learned.step)
+        return self._step(state, choose, self._learned.step, hears=self.config.heard > 0)
 
     def skim(self, state: MixedState, choose: Choose) -> tuple[Column, MixedState]:
-        return self._step(state, choose, self._learned.skim)
+        """What has learnt guesses from the column before: what comes says nothing of it, and the shares do not move."""
+        return self._step(state, choose, self._learned.skim, hears=False)
 
     def prefill(self, columns: Column, state: MixedState) -> MixedState:
         columns = self.checked(columns)
@@ -100,43 +103,59 @@ class LiveMixedPrior(LivePrior[MixedState]):
         learned, counted = self._learned.prefill(far, state.learned), self._counted.prefill(far, state.counted)
         state = _state(learned, counted, state.heard)
         for column in columns[len(far) :]:
-            _, state = self.step(state, lambda _logits, row, level, column=column: int(column[row, level]))  # type: ignore[misc]
+            state = self._listened(column, state)
         return state
 
-    def _step(self, state: MixedState, choose: Choose, step: Any) -> tuple[Column, MixedState]:
+    def _step(self, state: MixedState, choose: Choose, step: Any, hears: bool) -> tuple[Column, MixedState]:
         spelling = self._counted.spelling(state.counted)
         shares = followed(state.heard, self._shares).astype(np.float32)
         likely = np.ones(shares.shape)
 
         def choose_mixed(logits: Logits, row: int, level: int) -> int:
-            if len(state.heard):
-                counted = spelling.each(row, level)
-            else:
-                counted = [spelling.probabilities(row, level)]
+            counted = spelling.each(row, level) if self.config.heard else [spelling.probabilities(row, level)]
             code = choose(mixed(logits, counted, shares[:, row, level]), row, level)
-            likely[:, row, level] = [probability_of(logits, code), *(p[code] for p in counted)]
+            if hears:
+                likely[:, row, level] = [probability_of(logits, code), *(p[code] for p in counted)]
             spelling.put(row, level, code)
             return code
 
         column, learned = step(state.learned, choose_mixed)
-        heard = np.concatenate([state.heard[1:], said(likely)[None]]) if len(state.heard) else state.heard
-        return column, _state(learned, spelling.after(), heard)
+        return column, _state(learned, spelling.after(), _heard(state.heard, likely))
+
+    def _listened(self, column: Column, state: MixedState) -> MixedState:
+        """The state after ``step`` with these codes, without a distribution for a choice that is none."""
+        spelling = self._counted.spelling(state.counted)
+        likely = np.ones(state.heard.shape[1:])
+
+        def known(logits: Logits, row: int, level: int) -> int:
+            code = int(column[row, level])
+            likely[:, row, level] = [probability_of(logits, code), *spelling.each_of(row, level, code)]
+            spelling.put(row, level, code)
+            return code
+
+        _, learned = self._learned.step(state.learned, known)
+        return _state(learned, spelling.after(), _heard(state.heard, likely))
 
 
-def shares_of(taken: Weights, config: MixedConfig, counted: MarkovConfig) -> NDArray[np.float32]:
-    """The fitted shares ``[E, Q]``, of what has learnt first.
+def as_shares(stored: NDArray[np.float32], heard: int) -> NDArray[np.float32]:
+    """The shares ``[E, Q]``, of what has learnt first, as they begin.
+
+    Args:
+        stored: ``[E, Q]``, or, where nothing is heard (old files), ``[Q]`` of what has learnt.
+        heard: as in ``MixedConfig``.
 
     Raises:
-        ModelFileError: they are of another shape, or are no shares.
+        ModelFileError: they are no shares.
     """
-    if config.heard:
-        shares = taken.take("shares", 1 + counted.orders, config.levels)
-    else:
-        learned = taken.take("shares", config.levels)
-        shares = np.stack([learned, np.float32(1.0) - learned])
+    shares = stored if heard else np.stack([stored, np.float32(1.0) - stored])
     if not ((shares >= 0.0) & (shares <= 1.0)).all() or not shares.sum(axis=0).all():
         raise ModelFileError("the shares of its prior are not between 0 and 1", fix="train it again")
-    return shares / shares.sum(axis=0) if config.heard else shares
+    return shares / shares.sum(axis=0) if heard else shares
+
+
+def _heard(before: Floats, likely: Floats) -> Floats:
+    """One column more, and one less."""
+    return np.concatenate([before[1:], said(likely)[None]]) if len(before) else before
 
 
 def mixed(logits: Logits, counted: Sequence[Floats], shares: NDArray[np.float32]) -> Logits:
@@ -155,8 +174,8 @@ def mixed(logits: Logits, counted: Sequence[Floats], shares: NDArray[np.float32]
 
 def probability_of(logits: Logits, code: int) -> float:
     """What softmax gives one code."""
-    p = np.exp(np.subtract(logits, logits[code], dtype=np.float64))
-    return float(1.0 / p.sum())
+    p = np.exp(np.subtract(logits, logits.max(), dtype=np.float64))
+    return float(p[code] / p.sum())
 
 
 def _part(weights: Arrays, beginning: str) -> Arrays:

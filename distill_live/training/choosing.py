@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from distill_live.prior.base import Column
 from distill_live.prior.markov import MarkovPrior
-from distill_live.prior.mixed import MixedPrior, even_shares, fitted_to, likely_by_each, mixed_bits
+from distill_live.prior.mixed import MixedPrior, fitted_to, likely_by_each, mixed_bits, shares_before
 from distill_live.prior.network import Prior
 from distill_live.prior.objective import PriorData, PriorObjective, PriorRecipe
 from distill_live.prior.recurrent import RecurrentPrior, adaptive_prior_config
@@ -125,7 +125,7 @@ def _both(
     """Both together, with what judges them, and the bits per code of a mixture that was not fitted to them."""
     assert isinstance(counted.prior, MarkovPrior)
     likely = [likely_by_each(learnt.prior, counted.prior, grid) for grid in held_out]
-    even = even_shares(counted.prior)
-    shares = fitted_to(np.concatenate(likely, axis=1), even)
+    before = shares_before(counted.prior)
+    shares = fitted_to(np.concatenate(likely, axis=1), before)
     both = MixedPrior.of(learnt.prior.cpu(), counted.prior, shares)
-    return PriorObjective(both, learnt.data, learnt.recipe, learnt.seed), mixed_bits(likely, even)
+    return PriorObjective(both, learnt.data, learnt.recipe, learnt.seed), mixed_bits(likely, before)

@@ -6,6 +6,7 @@ Reads files through ``audio``; knows nothing of training itself. Training thread
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -51,6 +52,7 @@ class Material:
     def held_out(self) -> list[NDArray[np.float32]]:
         return [piece.mel for piece in self.pieces if piece.held_out]
 
+    @cached_property
     def ceiling(self) -> Ceiling:
         """How loud a decoder of it may become."""
         return Ceiling.of_recordings(self.training)

@@ -99,10 +99,10 @@ def add_recordings(
     on_event(Notice("report", "scan", report.sentence(), {"lines": report.lines(), "files": len(report.used)}))
     with tempfile.TemporaryDirectory(prefix="distill-add-") as work:
         material = load_material(report, WorkFolder(Path(work) / path.name), course.seed)
-    grids, error_db = _encoded(model, material)
     if model.decoder.ceiling is not None:
-        raised = model.decoder.ceiling.with_recordings(material.training)
-        file = replace(file, tensors={**file.tensors, CEILING: raised.to_array()})
+        model.decoder.ceiling = model.decoder.ceiling.with_recordings(material.training)
+        file = replace(file, tensors={**file.tensors, CEILING: model.decoder.ceiling.to_array()})
+    grids, error_db = _encoded(model, material)
     known = file.metadata["training"].get("codec", {}).get("held_out")
     words = f"the codec is {error_db:.1f} dB off on the new sounds"
     on_event(Notice("report", "codec", words, {"added_db": error_db, "held_out_db": known}))

@@ -206,7 +206,7 @@ class _Run:
         """What there is, with (a part of) the corpus and a prior that has counted its codes."""
         prior = counting(prior_data(grids), task.model.config.codebook_size, 0).prior
         training = {**self._facts(material), "complete": False}
-        sha256 = save_learned(self.out, task.model, prior, grids, material.ceiling(), Learned(training=training))
+        sha256 = save_learned(self.out, task.model, prior, grids, material.ceiling, Learned(training=training))
         task.model.train()
         return sha256
 
@@ -250,7 +250,7 @@ class _Run:
             {**self._facts(material), "complete": True, "codec": _facts(codec), "prior": _facts(chosen.outcome)}
             | {"memorisation": memory, "seconds": round(time.monotonic() - self.started, 1)},
         )
-        sha256 = save_learned(self.out, task.model, chosen.objective.prior, grids, material.ceiling(), learned)
+        sha256 = save_learned(self.out, task.model, chosen.objective.prior, grids, material.ceiling, learned)
         report = {"held_out_db": codec.best, "health": health, "memorisation": memory}
         self._say_results(health, codec, memory, report)
         interrupted = chosen.outcome.reason == "interrupted"

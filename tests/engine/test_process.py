@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from distill_live.audio.ring import Count, DeviceState, Gauge, SharedRing
+from distill_live.engine.loading import Ready
 from distill_live.engine.process import EngineSettings, LiveLoop
 from distill_live.engine.take import TakeStart
+from distill_live.engine.voice import VoiceKit
 from distill_live.link import Link, link_pair
 from distill_live.models.file import read_model, save_model
-from distill_live.models.playable import Playable
+from distill_live.models.playable import Playable, load_playable
 from tests.fixtures import tiny_model_file
 
 
@@ -70,19 +72,22 @@ def test_an_effect_that_is_gone_is_left_out_and_said(ring: SharedRing, tiny_play
         loop.close()
 
 
+@pytest.mark.parametrize("when", ["from the start", "crossed over into"])
 @pytest.mark.parametrize(("complete", "follow", "offered"), [(False, 0, True), (False, 1, False), (True, 0, False)])
 def test_who_plays_an_unfinished_model_is_told_how_it_becomes_better(
-    ring: SharedRing, tmp_path: Path, complete: bool, follow: int, offered: bool
+    ring: SharedRing, tmp_path: Path, when: str, complete: bool, follow: int, offered: bool
 ) -> None:
-    whole = read_model(tiny_model_file(tmp_path / "tiny.distill"))
+    tiny, mine = tiny_model_file(tmp_path / "tiny.distill"), tmp_path / "mine.distill"
+    whole = read_model(tiny)
     weights = {name: array for name, array in whole.tensors.items() if not name.startswith("grid.")}
-    save_model(tmp_path / "mine.distill", {**whole.metadata, "training": {"complete": complete}}, weights, whole.grids)
+    save_model(mine, {**whole.metadata, "training": {"complete": complete}}, weights, whole.grids)
     pairs = [link_pair() for _ in range(3)]
-    settings = EngineSettings(
-        tmp_path / "mine.distill", ring.name, start=TakeStart(params={"model.follow": follow}), lead=512
-    )
+    first = mine if when == "from the start" else tiny
+    settings = EngineSettings(first, ring.name, start=TakeStart(params={"model.follow": follow}), lead=512)
     loop = LiveLoop(settings, *(Link(ours) for ours, _theirs in pairs))
     try:
+        if first != mine:
+            loop.orders._cross_over(Ready("mine", False, VoiceKit(load_playable(mine), 3)))
         loop.reports.say("that was all")
         said = [message.get("message", "") for message in Link(pairs[0][1]).poll(wait_s=5.0)]
         assert said[-1] == "that was all"

@@ -167,6 +167,9 @@ def test_all_orders_together_are_their_mixture():
     for level in range(2):
         at_place = [p[grid[10, 1, level]] for p in counts.each(history, 1, level)]
         assert at_place == pytest.approx(each[:, 10, 1, level])
+        for code in range(5):
+            assert counts.each_of_code(history, 1, level, code) == [p[code] for p in counts.each(history, 1, level)]
+    assert counts.each_of_codes(grid[:0]).shape == (len(ORDERS), 0, 2, 2)
 
 
 def test_shares_of_the_orders_add_up():

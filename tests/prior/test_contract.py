@@ -86,6 +86,19 @@ def test_a_state_cannot_be_changed(any_prior: Any) -> None:
             array[...] = 0
 
 
+def test_a_skimmed_column_leaves_a_state_like_any_other(any_prior: Any, codes: Any) -> None:
+    live = any_prior.live()
+    state = live.prefill(codes, live.initial_state())
+    column, skimmed = live.skim(state, chooser(Sampling(), 7, 20))
+    again, _ = live.skim(state, chooser(Sampling(), 7, 20))
+    assert (column == again).all()
+    assert (skimmed.last == column).all()
+    for array in arrays(skimmed):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+    live.step(skimmed, chooser(Sampling(), 7, 21))
+
+
 def test_prefill_keeps_nothing_of_the_callers_array(any_prior: Any, codes: Any) -> None:
     mine = codes.copy()
     state = any_prior.prefill(mine, any_prior.initial_state())

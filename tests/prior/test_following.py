@@ -53,6 +53,7 @@ def test_nothing_heard_leaves_the_shares_as_they_are():
     fitted = np.array([[0.25, 0.5], [0.75, 0.5]])
     assert followed(np.empty((0, 2, 3, 2)), fitted).shape == (2, 3, 2)
     assert (followed_along(np.ones((2, 5, 3, 2)), fitted, 0) == fitted[:, None, None]).all()
+    assert followed_along(np.ones((2, 0, 3, 2)), fitted, HEARD).shape == (2, 0, 3, 2)
 
 
 def test_a_code_nobody_expected_says_nothing_against_anybody():

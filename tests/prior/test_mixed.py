@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from distill_live.errors import ModelFileError
 from distill_live.prior.base import live_prior, prior_config
 from distill_live.prior.following import HEARD, followed_along, said
-from distill_live.prior.mixed import MixedPrior, even_shares, fitted_to, likely_by_each, mixed_bits
+from distill_live.prior.mixed import MixedPrior, fitted_to, likely_by_each, mixed_bits, shares_before
+from distill_live.prior.mixed_live import probability_of
 
 EVEN = np.full((2, 2), 0.5)
 
@@ -56,7 +58,7 @@ def test_who_is_always_right_gets_everything_when_that_is_sure():
 
 def test_where_nothing_was_held_out_to_tell_shares_are_what_the_counts_say(cases: Any, make_prior: Any):
     counted = make_prior(cases["mixed"][0]).counted
-    even = even_shares(counted)
+    even = shares_before(counted)
     assert even[0] == pytest.approx(0.5)
     assert even[1:] == pytest.approx(0.5 * counted.shares_alone())
     assert fitted_to(np.full((4, 0, 3), 0.5), even) == pytest.approx(even)
@@ -93,7 +95,9 @@ def test_its_distribution_is_the_mean_of_all(cases: Any, make_prior: Any, which:
 def test_in_a_file_from_before_shares_followed_they_stay(cases: Any, make_prior: Any):
     prior = make_prior(cases["mixed"][0])
     shares = np.float32([0.2, 0.5, 0.9])
-    still = MixedPrior.of(prior.learned, prior.counted, shares, heard=0)
+    still = MixedPrior(replace(prior.config, heard=0)).eval()
+    still.learned, still.counted = prior.learned, prior.counted
+    still.get_buffer("shares").copy_(torch.from_numpy(shares))
     config = {name: value for name, value in still.config.to_json().items() if name != "heard"}
     old = live_prior(config, still.weights())
     codes = np.random.default_rng(1).integers(0, 6, (12, 1, 3)).astype(np.int16)
@@ -112,6 +116,24 @@ def test_in_a_file_from_before_shares_followed_they_stay(cases: Any, make_prior:
         _, state = old.step(state, choose)
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
     assert state.heard.shape == (0, 2, 1, 3)
+
+
+def test_a_skimmed_column_says_nothing_of_what_has_learnt(cases: Any, make_prior: Any):
+    """Its guess is from one column ago, so under load the shares would drift away from it."""
+    prior = make_prior(cases["mixed"][0]).live()
+    state = prior.prefill(np.random.default_rng(4).integers(0, 6, (5, 1, 3)).astype(np.int16), prior.initial_state())
+    _, stepped = prior.step(state, lambda logits, row, level: 1)
+    _, skimmed = prior.skim(state, lambda logits, row, level: 1)
+    assert (skimmed.heard[:-1] == state.heard[1:]).all()
+    assert (skimmed.heard[-1] == 1.0).all()
+    assert (stepped.heard[-1] != 1.0).any()
+
+
+@pytest.mark.parametrize("logits", [np.zeros(4, np.float32), np.float32([0, 1000, -1000, 3])])
+def test_no_logit_is_too_far_below_another(logits: Any):
+    with np.errstate(all="raise", under="ignore"):
+        found = [probability_of(logits, code) for code in range(4)]
+    assert sum(found) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("heard", [-1, 65, 2.5, "16", True])

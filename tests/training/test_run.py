@@ -22,7 +22,7 @@ from distill_live.training.retrain import Course, add_recordings, retrain_prior
 from distill_live.training.run import train_model
 from distill_live.training.workdir import work_folder
 from tests.fixtures import tiny_model_file
-from tests.training.sounds import write_corpus
+from tests.training.sounds import plucks, write_corpus
 
 torch.set_num_threads(1)  # two threads beside other work are slower than one
 QUICK = TrainOptions(epochs=1, threads=1, seed=3)
@@ -281,7 +281,9 @@ def test_recordings_are_added_and_what_was_known_stays(trained, tmp_path):
     out.write_bytes(trained[0].read_bytes())
     before = read_model(out)
     folder = write_corpus(tmp_path / "more", files=6)
-    (folder / "tone-5.wav").rename(folder / "new.wav")  # the others are known by their names
+    (folder / "tone-5.wav").unlink()  # the others are known by their names
+    loud = 0.99 * np.sign(plucks(5, 1.5, 24000))
+    soundfile.write(folder / "new.wav", loud, 24000)
     events: list[Event] = []
     add_recordings(out, folder, events.append, Course(budget_s=8, seed=9, threads=1))
     after = read_model(out)
@@ -291,7 +293,10 @@ def test_recordings_are_added_and_what_was_known_stays(trained, tmp_path):
     for name in before.tensors:
         if name.startswith(("codec.", "codebooks")) and name != CEILING:
             assert np.array_equal(before.tensors[name], after.tensors[name])
-    assert (after.tensors[CEILING] >= before.tensors[CEILING]).all()  # the decoder may be as loud as what is new
+    assert (after.tensors[CEILING] >= before.tensors[CEILING]).all()
+    held_out = next(grid.held_out for grid in after.grids if grid.name == "new.wav")
+    assert not held_out
+    assert (after.tensors[CEILING] > before.tensors[CEILING]).any()  # as loud as what is new
     texts = [event.text for event in events if isinstance(event, Notice)]
     assert any("dB off on the new sounds" in text for text in texts)
     assert load_playable(out).sound("new.wav" if "new.wav" in names else "new") is not None
