@@ -20,7 +20,7 @@ from distill_live.errors import DeviceError
 from distill_live.link import Link, Message, link_pair
 
 PATIENCE_S = 30.0
-LEAD = 4096
+LEAD = 8192  # 170 ms: a machine that stands still for a moment is no fault of the device
 SCALE = 1 << 20  # a float32 holds every whole number up to here divided by it: each sample says which one it is
 
 
