@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distill_live.codec import plan
-from distill_live.codec.ceiling import Ceiling
 from distill_live.codec.codebooks import Codebooks
 from distill_live.codec.config import VQVAEConfig
 from distill_live.codec.layers import (
@@ -184,9 +183,9 @@ def live_encoder(encoder: VQEncoder) -> LiveEncoder:
     return LiveEncoder(encoder.config, _arrays(encoder))
 
 
-def live_decoder(decoder: VQDecoder, ceiling: Ceiling | None = None) -> LiveDecoder:
+def live_decoder(decoder: VQDecoder) -> LiveDecoder:
     """The decoder as it is played, with the weights it has now."""
-    return LiveDecoder(decoder.config, _arrays(decoder), ceiling)
+    return LiveDecoder(decoder.config, _arrays(decoder))
 
 
 def _arrays(module: nn.Module) -> dict[str, np.ndarray[Any, Any]]:

@@ -309,7 +309,7 @@ class ContextCounts:
         return [self._by_order(which, history, row, level) for which in range(len(self.orders))]
 
     def each_of_code(self, history: Sequence[Columns], row: int, level: int, code: int) -> list[float]:
-        """What ``each`` says of one code, to the last bit, in half the time."""
+        """What ``each`` says of one code, to the last bit, in little more than half the time."""
         return [self._of_code(which, history, row, level, code) for which in range(len(self.orders))]
 
     def _by_order(self, which: int, history: Sequence[Columns], row: int, level: int) -> Floats:

@@ -92,7 +92,8 @@ def test_a_decoder_keeps_below_it_step_by_step_and_at_once():
     latents = np.random.default_rng(0).normal(0, 30, (20, 1, config.codebook_dim)).astype(np.float32)
     shouted = free.forward(latents)
     ceiling = Ceiling.of_recordings([np.minimum(shouted, shouted.mean())])
-    kept = live_decoder(decoder, ceiling)
+    kept = live_decoder(decoder)
+    kept.ceiling = ceiling
     assert np.array_equal(kept.forward(latents), ceiling(shouted))
     state, pieces = kept.initial_state(), []
     for latent in latents:
